@@ -1,0 +1,159 @@
+"""The provider's HTTP face, bare ASGI: it is called twice per order, so it must cost next to nothing."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+import orjson
+import uvicorn
+
+from infra.provider.books import Books, Charge, Reply, fault
+from infra.provider.cards import Answer, Kind
+
+JSON = (b"content-type", b"application/json")
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+KINDS = {"capture": Kind.CAPTURE, "void": Kind.VOID, "refund": Kind.REFUND}
+LARGEST_BODY = 64 * 1024
+LARGEST_AMOUNT = 10**15
+# Callers give up long before; this only keeps forgotten connections from piling up.
+SILENCE_S = 120.0
+
+
+class BadRequest(Exception):
+    """The request is not one that the provider understands; the text says why."""
+
+
+class Provider:
+    """The ASGI application over one set of books."""
+
+    def __init__(self, books: Books, slow_s: float) -> None:
+        self._books = books
+        self._slow_s = slow_s
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        try:
+            reply = await self._reply(scope, receive)
+        except BadRequest as reason:
+            reply = fault(400, str(reason))
+        if reply.answer is Answer.NEVER:
+            await _silence(receive)
+            return
+        if reply.answer is Answer.LATE:
+            await asyncio.sleep(self._slow_s)
+        status, body = reply.status, reply.body
+        if reply.answer is Answer.ERROR:
+            status, body = 500, b'{"error":"internal error"}'
+        headers = [JSON, (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _reply(self, scope: Message, receive: Receive) -> Reply:
+        parts = scope["path"].split("/")[1:]
+        match scope["method"], parts:
+            case "POST", ["v1", "authorizations"]:
+                body = await _body(receive)
+                charge = Charge(_text(body, "token"), _amount(body), _currency(body), _text(body, "reference"))
+                return self._books.authorize(_key(scope), charge)
+            case "POST", ["v1", "authorizations", id, verb] if verb in KINDS:
+                body = await _body(receive)
+                # A void needs no amount: it gives back all that is left.
+                amount = None if verb == "void" and "amount_minor" not in body else _amount(body)
+                return self._books.operate(KINDS[verb], _key(scope), id, amount)
+            case "GET", ["v1", "operations", *rest] if rest:
+                # A key may hold a slash, so it is taken from the raw path.
+                return self._books.operation(unquote(scope["raw_path"].decode().removeprefix("/v1/operations/")))
+            case "GET", ["v1", "authorizations"]:
+                query = parse_qs(scope["query_string"].decode())
+                return self._books.authorizations(query.get("reference", [""])[0])
+            case "GET", ["v1", "authorizations", id]:
+                return self._books.authorization(id)
+            case "GET", ["v1", "books"]:
+                return self._books.totals()
+            case "GET", ["health", "live" | "ready"]:
+                return Reply(200, b'{"status":"ok"}')
+        return fault(404, "no such resource")
+
+
+async def _silence(receive: Receive) -> None:
+    async def disconnected() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    try:
+        await asyncio.wait_for(disconnected(), SILENCE_S)
+    except TimeoutError:
+        return
+
+
+async def _body(receive: Receive) -> dict[str, Any]:
+    message = await receive()
+    raw: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        if len(raw) > LARGEST_BODY:
+            raise BadRequest("the body is too large")
+        message = await receive()
+        raw += message.get("body", b"")
+    try:
+        body = orjson.loads(raw or b"{}")
+    except orjson.JSONDecodeError:
+        raise BadRequest("the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise BadRequest("the body is not an object")
+    return body
+
+
+def _key(scope: Message) -> str:
+    for name, value in scope["headers"]:
+        if name == b"idempotency-key" and 0 < len(value) <= 255:
+            text: str = value.decode("latin-1")
+            return text
+    raise BadRequest("Idempotency-Key is missing, empty or longer than 255 characters")
+
+
+def _text(body: dict[str, Any], name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= 255:
+        raise BadRequest(f"{name} must be a text of 1 to 255 characters")
+    return value
+
+
+def _currency(body: dict[str, Any]) -> str:
+    value = _text(body, "currency")
+    if len(value) != 3 or not value.isascii() or not value.isupper():
+        raise BadRequest("currency must be three capital letters")
+    return value
+
+
+def _amount(body: dict[str, Any]) -> int:
+    value = body.get("amount_minor")
+    if type(value) is not int or not 0 < value <= LARGEST_AMOUNT:
+        raise BadRequest("amount_minor must be a positive integer of minor units")
+    return value
+
+
+def main() -> None:
+    """Serve until told to stop; PORT, HOST, PROVIDER_BOOKS (a file) and PROVIDER_SLOW_S say how."""
+    books = Books(Path(os.environ.get("PROVIDER_BOOKS", ".shop/provider.sqlite")))
+    provider = Provider(books, slow_s=float(os.environ.get("PROVIDER_SLOW_S", "1.5")))
+    host, port = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8090"))
+    try:
+        uvicorn.run(
+            provider,
+            host=host,
+            port=port,
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            # Callers kept waiting on purpose must not keep the server from stopping.
+            timeout_graceful_shutdown=1,
+        )
+    finally:
+        books.close()
