@@ -1,0 +1,188 @@
+"""What the payments domain is asked for, and what it answers. Amounts are integer minor units.
+
+Every command carries its own key, which is the provider's Idempotency-Key too: a command sent again moves no money again.
+Every command is answered by exactly one of its answers; PaymentUnknown says that the answer will come later.
+"""
+
+from typing import Literal
+from uuid import UUID
+
+from shared.runtime import Event
+
+Operation = Literal["authorize", "capture", "void", "refund"]
+
+
+class AuthorizePayment(
+    Event,
+    type="shop.payments.authorize.v1",
+    topic="shop.payments.commands",
+    key="order_id",
+    subject="order/{order_id}",
+    sent_by=("orders",),
+):
+    """Answered by PaymentAuthorized or PaymentDeclined."""
+
+    order_id: UUID
+    amount_minor: int
+    currency: str
+    payment_token: str
+    command_key: str
+
+
+class CapturePayment(
+    Event,
+    type="shop.payments.capture.v1",
+    topic="shop.payments.commands",
+    key="order_id",
+    subject="order/{order_id}",
+    sent_by=("orders",),
+):
+    """Without an amount: all that is authorised. Answered by PaymentCaptured or CaptureFailed."""
+
+    order_id: UUID
+    amount_minor: int | None = None
+    command_key: str
+
+
+class VoidPayment(
+    Event,
+    type="shop.payments.void.v1",
+    topic="shop.payments.commands",
+    key="order_id",
+    subject="order/{order_id}",
+    sent_by=("orders",),
+):
+    """Without an amount: all that is not captured. Answered by PaymentVoided, also if nothing was ever authorised.
+
+    A payment that is captured cannot be voided, only refunded: it is answered by PaymentCaptured.
+    """
+
+    order_id: UUID
+    amount_minor: int | None = None
+    command_key: str
+
+
+class RefundPayment(
+    Event,
+    type="shop.payments.refund.v1",
+    topic="shop.payments.commands",
+    key="order_id",
+    subject="order/{order_id}",
+    sent_by=("orders",),
+):
+    """Answered by RefundSucceeded or RefundFailed; a refund_id that succeeded is never paid twice."""
+
+    order_id: UUID
+    refund_id: UUID
+    amount_minor: int
+    reason: str
+    command_key: str
+
+
+class PaymentAuthorized(
+    Event,
+    type="shop.payments.payment.authorized.v1",
+    topic="shop.payments",
+    key="order_id",
+    subject="payment/{order_id}",
+):
+    order_id: UUID
+    command_key: str
+    amount_minor: int
+    currency: str
+
+
+class PaymentDeclined(
+    Event,
+    type="shop.payments.payment.declined.v1",
+    topic="shop.payments",
+    key="order_id",
+    subject="payment/{order_id}",
+):
+    order_id: UUID
+    command_key: str
+    amount_minor: int
+    currency: str
+    code: str
+
+
+class PaymentCaptured(
+    Event,
+    type="shop.payments.payment.captured.v1",
+    topic="shop.payments",
+    key="order_id",
+    subject="payment/{order_id}",
+):
+    order_id: UUID
+    command_key: str
+    amount_minor: int
+    currency: str
+
+
+class CaptureFailed(
+    Event,
+    type="shop.payments.payment.capture_failed.v1",
+    topic="shop.payments",
+    key="order_id",
+    subject="payment/{order_id}",
+):
+    order_id: UUID
+    command_key: str
+    amount_minor: int
+    code: str
+
+
+class PaymentVoided(
+    Event,
+    type="shop.payments.payment.voided.v1",
+    topic="shop.payments",
+    key="order_id",
+    subject="payment/{order_id}",
+):
+    """`amount_minor` is 0 if nothing was authorised."""
+
+    order_id: UUID
+    command_key: str
+    amount_minor: int
+
+
+class PaymentUnknown(
+    Event,
+    type="shop.payments.payment.unknown.v1",
+    topic="shop.payments",
+    key="order_id",
+    subject="payment/{order_id}",
+):
+    """The provider did not say what became of it: the command's true answer follows when it has been asked by key."""
+
+    order_id: UUID
+    command_key: str
+    operation: Operation
+
+
+class RefundSucceeded(
+    Event,
+    type="shop.payments.refund.succeeded.v1",
+    topic="shop.payments",
+    key="order_id",
+    subject="refund/{refund_id}",
+):
+    order_id: UUID
+    refund_id: UUID
+    command_key: str
+    amount_minor: int
+    currency: str
+
+
+class RefundFailed(
+    Event,
+    type="shop.payments.refund.failed.v1",
+    topic="shop.payments",
+    key="order_id",
+    subject="refund/{refund_id}",
+):
+    order_id: UUID
+    refund_id: UUID
+    command_key: str
+    amount_minor: int
+    code: str
