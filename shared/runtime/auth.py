@@ -1,0 +1,118 @@
+"""Who is calling: bearer tokens (RFC 9068 profile, RFC 8725 practice), verified against a JWKS."""
+
+import asyncio
+from dataclasses import dataclass
+from time import monotonic, time
+from typing import Any
+
+import jwt
+
+from shared.runtime.problems import NotAllowed, Unauthenticated, Unavailable
+from shared.runtime.settings import Settings
+
+ALGORITHMS = ["EdDSA", "ES256", "RS256", "PS256"]
+REQUIRED = ["exp", "iat", "iss", "aud", "sub"]
+TYPES = {"at+jwt", "application/at+jwt"}
+REFRESH_S = 10.0
+REMEMBERED = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    subject: str
+    roles: frozenset[str]
+
+    def has(self, *roles: str) -> bool:
+        return not self.roles.isdisjoint(roles)
+
+
+ANONYMOUS = Caller("", frozenset({"public"}))
+
+
+class Verifier:
+    """Keeps the issuer's keys and the verdict on recently seen tokens; a verdict never outlives the token or the keys."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client = jwt.PyJWKClient(settings.jwks_url, cache_jwk_set=False, timeout=3) if settings.jwks_url else None
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._fetched_at = float("-inf")
+        self._fetching = asyncio.Lock()
+        self._seen: dict[str, tuple[float, Caller]] = {}
+
+    async def caller(self, authorization: str | None) -> Caller:
+        """The caller that the header proves. Raises Unauthenticated, or Unavailable when the issuer cannot be asked."""
+        if authorization is None:
+            return ANONYMOUS
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthenticated(detail="The Authorization header must be of the form: Bearer TOKEN.")
+        await self._refresh(self._settings.jwks_lifetime_s)
+        seen = self._seen.get(token)
+        if seen and seen[0] > time():
+            return seen[1]
+        claims = await self._verified(token)
+        caller = Caller(claims["sub"], frozenset(_roles(claims)))
+        if len(self._seen) >= REMEMBERED:
+            self._seen.clear()
+        self._seen[token] = (claims["exp"], caller)
+        return caller
+
+    async def _verified(self, token: str) -> dict[str, Any]:
+        try:
+            header = jwt.get_unverified_header(token)
+            if header.get("alg") not in ALGORITHMS or str(header.get("typ", "")).lower() not in TYPES:
+                raise Unauthenticated(detail="The token's algorithm or type is not accepted.")
+            key = await self._key(header.get("kid"))
+            return jwt.decode(  # type: ignore[no-any-return]
+                token,
+                key.key,
+                algorithms=[key.algorithm_name],
+                issuer=self._settings.jwt_issuer,
+                audience=self._settings.jwt_audience,
+                options={"require": REQUIRED},
+            )
+        except jwt.ExpiredSignatureError:
+            raise Unauthenticated(detail="The token has expired.") from None
+        except (jwt.PyJWTError, ValueError):
+            raise Unauthenticated(detail="The token is not valid.") from None
+
+    async def _key(self, kid: object) -> jwt.PyJWK:
+        if kid not in self._keys:
+            await self._refresh(REFRESH_S)  # rotated since? asked at most once per REFRESH_S, whatever strangers send
+        if not isinstance(kid, str) or kid not in self._keys:
+            raise Unauthenticated(detail="The token's key is not known.")
+        return self._keys[kid]
+
+    async def _refresh(self, older_than_s: float) -> None:
+        if monotonic() - self._fetched_at < older_than_s:
+            return
+        async with self._fetching:
+            if monotonic() - self._fetched_at < older_than_s:
+                return
+            if self._client is None:
+                raise Unauthenticated(detail="No issuer is configured: only public routes can be used.")
+            try:
+                keys = await asyncio.to_thread(self._client.get_signing_keys)
+            except jwt.PyJWKClientError:
+                if self._keys:  # the issuer is away: go on with the keys at hand and ask again soon
+                    self._fetched_at = monotonic() - self._settings.jwks_lifetime_s + REFRESH_S
+                    return
+                raise Unavailable(detail="The token issuer cannot be reached.") from None
+            self._keys = {key.key_id: key for key in keys if key.key_id}
+            self._fetched_at = monotonic()
+            self._seen.clear()
+
+
+def _roles(claims: dict[str, Any]) -> list[str]:
+    roles = claims.get("roles", [])
+    return [role for role in roles if isinstance(role, str)] + ["public"] if isinstance(roles, list) else ["public"]
+
+
+def authorize(caller: Caller, roles: tuple[str, ...]) -> None:
+    """Raises Unauthenticated for an anonymous caller, NotAllowed for one without any of `roles`."""
+    if caller.has(*roles):
+        return
+    if caller is ANONYMOUS:
+        raise Unauthenticated
+    raise NotAllowed(needed=list(roles))

@@ -1,0 +1,181 @@
+"""What a function declares of itself: everything that a deployment must know, typed once.
+
+The decorators `http`, `on_event` and `timer` record a Declaration and return the function untouched.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, get_type_hints
+
+from sqlalchemy import Table
+
+from shared.runtime.events import Event
+
+Role = Literal["public", "customer", "admin", "operator", "service"]
+Function = TypeVar("Function", bound=Callable[..., Awaitable[Any]])
+Part = Callable[..., Awaitable[Any]]
+
+REGISTRY: dict[str, "Declaration"] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """`limit_bytes` is the largest body taken. `wait` reads the resource afresh until it is final (`Prefer: wait`)."""
+
+    method: str
+    path: str
+    status: int
+    roles: tuple[Role, ...]
+    idempotent: bool
+    if_match: bool
+    limit_bytes: int
+    cache_s: int | None
+    wait: Part | None
+
+
+@dataclass(frozen=True, slots=True)
+class OnEvent:
+    """`events` are the types consumed; an empty tuple takes every event of `topics`."""
+
+    events: tuple[type[Event], ...]
+    topics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """`schedule` is cron with a leading seconds field, as PingSource takes it. A tick may be missed."""
+
+    schedule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    name: str
+    module: str
+    domain: str
+    trigger: Http | OnEvent | Timer
+    function: Part
+    message: Any
+    returns: Any
+    reads: tuple[Table, ...]
+    writes: tuple[Table, ...]
+    emits: tuple[type[Event], ...]
+    prepare: Part | None
+    call: Part | None
+    warm: bool
+    summary: str
+
+    @property
+    def service(self) -> str:
+        """The Knative Service's name, and the consumer's."""
+        return self.name.replace("_", "-")
+
+    @property
+    def role(self) -> str:
+        """The Postgres role under which the function runs."""
+        return f"fn_{self.name}"
+
+    @property
+    def source(self) -> str:
+        """The CloudEvents source of what it emits."""
+        return f"/shop/{self.domain}/{self.service}"
+
+
+def retry_topic(consumer: str) -> str:
+    return f"shop.retry.{consumer}"
+
+
+def dead_letter_topic(consumer: str) -> str:
+    return f"shop.dead.{consumer}"
+
+
+def http(
+    route: str,
+    *,
+    role: Role | tuple[Role, ...],
+    status: int = 200,
+    reads: Sequence[Table] = (),
+    writes: Sequence[Table] = (),
+    emits: Sequence[type[Event]] = (),
+    idempotent: bool = False,
+    if_match: bool = False,
+    limit_bytes: int = 1_048_576,
+    cache_s: int | None = None,
+    wait: Part | None = None,
+    prepare: Part | None = None,
+    call: Part | None = None,
+    warm: bool = False,
+) -> Callable[[Function], Function]:
+    """Serves `route` ("POST /v1/orders"). `if_match` fills the request's field `expected_version` from If-Match.
+
+    `cache_s` is the max-age of Cache-Control. `warm` keeps one instance running on the cluster.
+    """
+    method, _, path = route.partition(" ")
+    roles = (role,) if isinstance(role, str) else role
+    trigger = Http(method, path, status, roles, idempotent, if_match, limit_bytes, cache_s, wait)
+    return _recorder(trigger, reads, writes, emits, prepare, call, warm)
+
+
+def on_event(
+    *events: type[Event],
+    topics: Sequence[str] = (),
+    reads: Sequence[Table] = (),
+    writes: Sequence[Table] = (),
+    emits: Sequence[type[Event]] = (),
+    prepare: Part | None = None,
+    call: Part | None = None,
+    warm: bool = False,
+) -> Callable[[Function], Function]:
+    """Consumes `events`, or, when none is named, every event of `topics` as an Envelope."""
+    consumed = tuple(topics) or tuple(sorted({event.topic for event in events}))
+    return _recorder(OnEvent(events, consumed), reads, writes, emits, prepare, call, warm)
+
+
+def timer(
+    schedule: str,
+    *,
+    reads: Sequence[Table] = (),
+    writes: Sequence[Table] = (),
+    emits: Sequence[type[Event]] = (),
+    prepare: Part | None = None,
+    call: Part | None = None,
+) -> Callable[[Function], Function]:
+    """Runs on `schedule`. A tick is a hint: the function finds its work by state."""
+    return _recorder(Timer(schedule), reads, writes, emits, prepare, call, warm=False)
+
+
+def _recorder(
+    trigger: Http | OnEvent | Timer,
+    reads: Sequence[Table],
+    writes: Sequence[Table],
+    emits: Sequence[type[Event]],
+    prepare: Part | None,
+    call: Part | None,
+    warm: bool,
+) -> Callable[[Function], Function]:
+    def record(function: Function) -> Function:
+        hints = get_type_hints(function)
+        parameters = [name for name in inspect.signature(function).parameters if name not in ("work", "outcome")]
+        declaration = Declaration(
+            name=function.__name__,
+            module=function.__module__,
+            domain=function.__module__.split(".")[-2] if "." in function.__module__ else "",
+            trigger=trigger,
+            function=function,
+            message=hints[parameters[0]] if parameters else None,
+            returns=hints.get("return"),
+            reads=tuple(reads),
+            writes=tuple(writes),
+            emits=tuple(emits),
+            prepare=prepare,
+            call=call,
+            warm=warm,
+            summary=(inspect.getdoc(inspect.getmodule(function)) or "").split("\n")[0],
+        )
+        known = REGISTRY.setdefault(declaration.name, declaration)
+        if known.module != declaration.module:
+            raise ValueError(f"{declaration.name} is declared in {known.module} and in {declaration.module}")
+        return function
+
+    return record

@@ -1,0 +1,62 @@
+"""Idempotency-Key (IETF draft, httpapi-idempotency-key-header): one effect per key, and the first answer again, byte for byte."""
+
+from hashlib import sha256
+
+import orjson
+from sqlalchemy import text
+
+from shared.runtime.answers import Answer
+from shared.runtime.db import Db
+from shared.runtime.problems import IdempotencyKeyMissing, IdempotencyKeyReused, StillRunning
+
+CLAIM = text("select pg_try_advisory_xact_lock(hashtextextended(:lock, 0))")
+
+STORED = text("""
+select fingerprint, status, headers, body from platform.idempotency
+where function = :function and principal = :principal and route = :route and key = :key and expires_at > now()
+""")
+
+STORE = text("""
+insert into platform.idempotency (function, principal, route, key, fingerprint, status, headers, body, expires_at)
+values (:function, :principal, :route, :key, :fingerprint, :status, cast(:headers as jsonb), :body,
+  now() + make_interval(hours => :hours))
+on conflict (function, principal, route, key) do update
+  set fingerprint = excluded.fingerprint, status = excluded.status, headers = excluded.headers, body = excluded.body,
+      expires_at = excluded.expires_at
+""")
+
+
+class Keyed:
+    """One request with its key: scope is (function, caller, concrete path, key)."""
+
+    def __init__(self, function: str, principal: str, route: str, key: str | None, body: bytes) -> None:
+        if not key or len(key) > 255:
+            raise IdempotencyKeyMissing
+        self._scope = {"function": function, "principal": principal, "route": route, "key": key}
+        self._fingerprint = sha256(body).digest()
+
+    async def earlier_answer(self, db: Db) -> Answer | None:
+        """Claims the key for this transaction. Raises StillRunning, IdempotencyKeyReused.
+
+        The claim is an advisory lock: an uncommitted row would make a second caller wait instead of being told.
+        """
+        claimed = await db.value(CLAIM, lock=orjson.dumps(self._scope).decode())
+        if not claimed:
+            raise StillRunning
+        stored = await db.one(STORED, **self._scope)
+        if stored is None:
+            return None
+        if bytes(stored.fingerprint) != self._fingerprint:
+            raise IdempotencyKeyReused
+        return Answer(stored.status, stored.headers, bytes(stored.body))
+
+    async def store(self, db: Db, answer: Answer, hours: int) -> None:
+        await db.send(
+            STORE,
+            **self._scope,
+            fingerprint=self._fingerprint,
+            status=answer.status,
+            headers=orjson.dumps(answer.headers).decode(),
+            body=answer.body,
+            hours=hours,
+        )

@@ -1,0 +1,92 @@
+"""One effect per (consumer, event): the inbox row comes first in the effect's transaction.
+
+A handler that keeps failing is counted in transactions of its own, and after `parked_after` failures its event is parked
+for an operator, so that it no longer holds up its partition.
+"""
+
+from hashlib import sha256
+
+import orjson
+from sqlalchemy import text
+
+from shared.runtime import metrics
+from shared.runtime.auth import Caller
+from shared.runtime.db import Database, Db
+from shared.runtime.declare import Declaration
+from shared.runtime.events import Envelope
+from shared.runtime.log import logger, redacted
+from shared.runtime.work import Cause, unit_of_work
+
+FIRST = text("""
+insert into platform.inbox (consumer, source, event_id) values (:consumer, :source, :event_id)
+on conflict do nothing returning true
+""")
+
+APPLIED = text("select true from platform.inbox where consumer = :consumer and source = :source and event_id = :event_id")
+
+COUNT = text("""
+insert into platform.attempts as a (consumer, source, event_id, attempts, last_error)
+values (:consumer, :source, :event_id, 1, :error)
+on conflict (consumer, source, event_id) do update
+  set attempts = a.attempts + 1, last_error = excluded.last_error, at = now()
+returning attempts
+""")
+
+PARK = text("""
+insert into platform.dead_letters (consumer, source, event_id, type, key, reason, status_code, error, fingerprint, headers, data)
+values (:consumer, :source, :event_id, :type, :key, :reason, :status_code, :error, :fingerprint, cast(:headers as jsonb), :data)
+on conflict (consumer, source, event_id) do update
+  set reason = excluded.reason, error = excluded.error, fingerprint = excluded.fingerprint, headers = excluded.headers,
+      status_code = excluded.status_code, received_at = now(), replayed_at = null
+""")
+
+
+async def is_first(db: Db, consumer: str, envelope: Envelope) -> bool:
+    """Claims the event for this transaction; False when it was applied before."""
+    return bool(await db.value(FIRST, consumer=consumer, source=envelope.source, event_id=envelope.id))
+
+
+async def was_applied(db: Db, consumer: str, envelope: Envelope) -> bool:
+    return bool(await db.value(APPLIED, consumer=consumer, source=envelope.source, event_id=envelope.id))
+
+
+def fingerprint(event_type: str, error: str) -> str:
+    """Groups dead letters of one cause: the type, and the error's first line without its digits."""
+    shape = "".join(character for character in error.partition("\n")[0] if not character.isdigit())
+    return sha256(f"{event_type}|{shape}".encode()).hexdigest()[:12]
+
+
+async def count_failure(
+    database: Database, declaration: Declaration, caller: Caller, cause: Cause, envelope: Envelope, error: Exception, limit: int
+) -> bool:
+    """Counts one failure of the handler, and parks the event at the last one that is allowed. True when it is parked."""
+    said = f"{type(error).__name__}: {error}"[:1024]
+    consumer = declaration.service
+    async with unit_of_work(database, declaration, caller, cause) as work:
+        attempts = await work.db.value(
+            COUNT, consumer=consumer, source=envelope.source, event_id=envelope.id, error=said
+        )
+        if attempts < limit:
+            return False
+        await park(work.db, consumer, envelope, reason="parked", status_code=None, error=said)
+    metrics.PARKED.labels(declaration.name).inc()
+    logger().error("event parked", attempts=attempts, error=said)
+    return True
+
+
+async def park(db: Db, consumer: str, envelope: Envelope, *, reason: str, status_code: int | None, error: str) -> None:
+    """Puts the event on the operators' workbench."""
+    await db.send(
+        PARK,
+        consumer=consumer,
+        source=envelope.source,
+        event_id=envelope.id,
+        type=envelope.type,
+        key=envelope.partitionkey,
+        reason=reason,
+        status_code=status_code,
+        error=error,
+        fingerprint=fingerprint(envelope.type, error),
+        headers=orjson.dumps(redacted(envelope.to_http_headers())).decode(),
+        data=envelope.data,
+    )

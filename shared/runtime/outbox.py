@@ -1,0 +1,95 @@
+"""The transactional outbox: events become rows of the transaction that they tell of.
+
+`sequence` is contiguous per stream (topic, key): the stream's row is locked from here to the commit, so commit order is
+sequence order. Streams are locked in key order.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from shared.runtime import ids
+from shared.runtime.db import Db, Row
+from shared.runtime.events import JSON, Envelope, Event, partition_of
+
+if TYPE_CHECKING:
+    from shared.runtime.work import Cause
+
+NOTIFY = text("notify outbox")
+
+LEAVE = text("""
+with emitted as (
+  select * from unnest(
+    cast(:ids as text[]), cast(:types as text[]), cast(:subjects as text[]), cast(:topics as text[]),
+    cast(:partitions as smallint[]), cast(:keys as text[]), cast(:later as int[]), cast(:data as bytea[])
+  ) with ordinality as e (id, type, subject, topic, partition, key, later, data, n)
+), heads as (
+  insert into platform.streams as s (topic, key, sequence)
+  select topic, key, count(*) from emitted group by topic, key order by topic, key
+  on conflict (topic, key) do update set sequence = s.sequence + excluded.sequence
+  returning topic, key, sequence
+)
+insert into platform.outbox
+  (id, source, type, subject, topic, partition, key, sequence, time, correlationid, causationid, traceparent, content_type, data)
+select e.id, :source, e.type, e.subject, e.topic, e.partition, e.key, h.sequence - e.later, clock_timestamp(),
+  :correlation, :causation, :traceparent, :content_type, e.data
+from emitted e join heads h on h.topic = e.topic and h.key = e.key
+order by e.n
+""")
+
+REDELIVER = text("""
+insert into platform.outbox
+  (id, source, type, subject, topic, partition, key, sequence, time, correlationid, causationid, traceparent,
+   extensions, content_type, data)
+values (:id, :source, :type, :subject, :topic, :partition, :key, :sequence, :time, :correlationid, :causationid, :traceparent,
+   cast(:extensions as jsonb), :content_type, :data)
+""")
+
+
+async def leave(db: Db, source: str, cause: "Cause", events: Sequence[Event]) -> None:
+    """Sends the rows without waiting; their failure shows at commit."""
+    streams = [(event.topic, event.key) for event in events]
+    remaining = Counter(streams)
+    later = []
+    for stream in streams:
+        remaining[stream] -= 1
+        later.append(remaining[stream])
+    await db.send(
+        LEAVE,
+        ids=[str(ids.new_id()) for _ in events],
+        types=[event.type for event in events],
+        subjects=[event.subject for event in events],
+        topics=[event.topic for event in events],
+        partitions=[partition_of(key) for _, key in streams],
+        keys=[key for _, key in streams],
+        later=later,
+        data=[event.model_dump_json().encode() for event in events],
+        source=source,
+        correlation=cause.correlation,
+        causation=cause.causation,
+        traceparent=cause.traceparent,
+        content_type=JSON,
+    )
+    await db.send(NOTIFY)
+
+
+def envelope(row: Row) -> Envelope:
+    """The CloudEvent in a row of platform.outbox. Its time is UTC in microseconds (RFC 3339)."""
+    return Envelope(
+        id=row.id,
+        source=row.source,
+        type=row.type,
+        time=f"{row.time.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+        data=bytes(row.data),
+        subject=row.subject,
+        partitionkey=row.key,
+        sequence=None if row.sequence is None else str(row.sequence),
+        correlationid=row.correlationid,
+        causationid=row.causationid,
+        traceparent=row.traceparent,
+        datacontenttype=row.content_type,
+        extensions=row.extensions or {},
+    )

@@ -1,0 +1,453 @@
+"""From bytes in to bytes out: what every function answers, whatever triggers it and whoever serves it.
+
+An endpoint knows no server. The functions-framework entry (main.py), the one-machine server and the dispatcher all call
+`Endpoint.handle`.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, ClassVar, Generic, TypeVar
+from urllib.parse import parse_qsl, urlencode
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from shared.runtime import inbox, log, metrics, trace
+from shared.runtime.answers import Answer, Page, encode
+from shared.runtime.auth import ANONYMOUS, Caller, Verifier, authorize
+from shared.runtime.db import TRANSIENT, Database
+from shared.runtime.declare import Declaration, Http, OnEvent, Timer
+from shared.runtime.egress import Egress
+from shared.runtime.events import Envelope, family
+from shared.runtime.idempotency import Keyed
+from shared.runtime.ids import new_id
+from shared.runtime.problems import (
+    BodyTooLarge,
+    InternalError,
+    MalformedBody,
+    MethodNotAllowed,
+    NotAnEvent,
+    PreconditionRequired,
+    Problem,
+    RouteNotFound,
+    Unavailable,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
+from shared.runtime.settings import Settings
+from shared.runtime.work import Cause, Fixed, Work, unit_of_work
+
+EVENT_LIMIT_BYTES = 2_097_152
+WAIT_LIMIT_S = 10.0
+NO_CONTENT = Answer(204)
+BODILESS = frozenset({"GET", "HEAD", "DELETE"})
+
+TriggerT = TypeVar("TriggerT", Http, OnEvent, Timer)
+
+
+@dataclass(slots=True)
+class Runtime:
+    """What one process shares between its functions; made after any fork, inside the event loop that uses it."""
+
+    settings: Settings
+    database: Database
+    verifier: Verifier
+    egress: Egress
+
+    @classmethod
+    def start(cls, settings: Settings) -> "Runtime":
+        database = Database(settings.database_url, settings.db_pool, prepare=settings.db_prepare)
+        return cls(settings, database, Verifier(settings), Egress(settings))
+
+    async def stop(self) -> None:
+        await self.egress.close()
+        await self.database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP exchange's input. `path` is percent-decoded, header names are in lower case."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: dict[str, str]
+    body: bytes
+
+
+class Endpoint(Generic[TriggerT]):
+    """One function, ready to be called."""
+
+    limit_bytes: ClassVar[int] = EVENT_LIMIT_BYTES
+
+    def __init__(self, declaration: Declaration, trigger: TriggerT, runtime: Runtime) -> None:
+        self.declaration = declaration
+        self.trigger = trigger
+        self.runtime = runtime
+        self._cold = True
+        self._duration = metrics.DURATION.labels(declaration.name)
+        self._operations: dict[str, Callable[[], Awaitable[Answer]]] = {
+            "/health/live": self._live,
+            "/health/ready": self._ready,
+            "/metrics": self._metrics,
+        }
+
+    def body_limit(self) -> int:
+        """The largest body taken, in bytes."""
+        return self.limit_bytes
+
+    async def handle(self, method: str, path: str, query: bytes, headers: dict[str, str], body: bytes) -> Answer:
+        """Answers one call and never raises: whatever goes wrong is a problem that says nothing internal."""
+        if method == "GET" and path in self._operations:
+            return await self._operations[path]()
+        started = perf_counter()
+        call = Call(method, path, query, headers, body)
+        parent = headers.get("ce-traceparent") or headers.get("traceparent")
+        correlation = headers.get("ce-correlationid") or headers.get("x-correlation-id", "")[:128] or str(new_id())
+        with trace.span(self.declaration.service, parent, {"faas.trigger": type(self.trigger).__name__}) as traceparent:
+            keys = {
+                "function": self.declaration.service,
+                "version": self.runtime.settings.version,
+                "cold_start": self._cold,
+                "correlation_id": correlation,
+                "causation_id": headers.get("ce-id"),
+                "trace_id": traceparent[3:35],
+            }
+            self._cold = False
+            with log.invocation(**keys):
+                answer = await self._guarded(call, Cause(correlation, headers.get("ce-id"), traceparent))
+                elapsed = perf_counter() - started
+                self._duration.observe(elapsed)
+                metrics.INVOCATIONS.labels(self.declaration.name, str(answer.status)).inc()
+                log.logger().info("answered", status=answer.status, duration_ms=round(elapsed * 1000, 2))
+        return answer
+
+    async def _guarded(self, call: Call, cause: Cause) -> Answer:
+        try:
+            async with asyncio.timeout(self.runtime.settings.handler_timeout_s):
+                return await self.respond(call, cause)
+        except Problem as problem:
+            return answer_to(problem)
+        except TRANSIENT as error:
+            log.logger().warning("transient failure", error=type(error).__name__, exc_info=True)
+            return answer_to(Unavailable())
+        except Exception:  # a defect of ours: logged with its trace, answered without it
+            log.logger().exception("handler failed")
+            return answer_to(InternalError())
+
+    async def respond(self, call: Call, cause: Cause) -> Answer:
+        raise NotImplementedError
+
+    def unit(self, caller: Caller, cause: Cause, fixed: Fixed | None = None) -> Any:
+        return unit_of_work(self.runtime.database, self.declaration, caller, cause, fixed)
+
+    async def _live(self) -> Answer:
+        return Answer(200, {"content-type": "text/plain"}, b"live\n")
+
+    async def _ready(self) -> Answer:
+        """Ready means that the function can begin a transaction under its own role."""
+        try:
+            async with self.unit(ANONYMOUS, Cause("health")):
+                return Answer(200, {"content-type": "text/plain"}, b"ready\n")
+        except Exception as error:  # any reason not to be ready is an answer here
+            log.logger().warning("not ready", function=self.declaration.service, error=type(error).__name__)
+            return answer_to(Unavailable(detail="The database cannot be used."))
+
+    async def _metrics(self) -> Answer:
+        body, content_type = metrics.exposition()
+        return Answer(200, {"content-type": content_type}, body)
+
+
+def answer_to(problem: Problem) -> Answer:
+    return Answer(problem.status, problem.headers(), problem.body())
+
+
+class HttpEndpoint(Endpoint[Http]):
+    def __init__(self, declaration: Declaration, trigger: Http, runtime: Runtime) -> None:
+        super().__init__(declaration, trigger, runtime)
+        self._match = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", trigger.path)).fullmatch
+
+    def body_limit(self) -> int:
+        return self.trigger.limit_bytes
+
+    async def respond(self, call: Call, cause: Cause) -> Answer:
+        trigger, declaration = self.trigger, self.declaration
+        match = self._match(call.path)
+        if match is None:
+            raise RouteNotFound
+        if call.method != trigger.method and (call.method, trigger.method) != ("HEAD", "GET"):
+            raise MethodNotAllowed(allowed=[trigger.method])
+        caller = await self.runtime.verifier.caller(call.headers.get("authorization"))
+        authorize(caller, trigger.roles)
+        keyed = None
+        if trigger.idempotent:
+            route = f"{trigger.method} {call.path}"
+            keyed = Keyed(declaration.role, caller.subject, route, call.headers.get("idempotency-key"), call.body)
+        request = self._request(call, match.groupdict())
+        answer = await self._perform(request, caller, cause, keyed, call)
+        if trigger.wait is not None and (wait_s := _preferred_wait(call.headers.get("prefer"))) and answer.status < 300:
+            answer = await self._waited(answer, wait_s, caller, cause)
+        return self._conditional(answer, call)
+
+    async def _perform(
+        self, request: BaseModel | None, caller: Caller, cause: Cause, keyed: Keyed | None, call: Call
+    ) -> Answer:
+        declaration = self.declaration
+        arguments = () if request is None else (request,)
+        if declaration.prepare is not None:
+            async with self.unit(caller, cause) as work:
+                if keyed and (earlier := await keyed.earlier_answer(work.db)):
+                    return earlier
+                attempt = await declaration.prepare(*arguments, work)
+            outcome = None
+            if attempt is not None and declaration.call is not None:
+                outcome = await declaration.call(attempt, self.runtime.egress)
+            arguments = (*arguments, outcome)
+        async with self.unit(caller, cause) as work:
+            if keyed and (earlier := await keyed.earlier_answer(work.db)):
+                return earlier
+            result = await declaration.function(*arguments, work)
+            answer = encode(result, self.trigger.status, _page_path(call) if isinstance(result, Page) else "")
+            if keyed and answer.status < 300:
+                await keyed.store(work.db, answer, self.runtime.settings.idempotency_hours)
+        return answer
+
+    async def _waited(self, answer: Answer, wait_s: float, caller: Caller, cause: Cause) -> Answer:
+        """Reads the resource afresh until it is final or the time is over (RFC 7240, `wait`)."""
+        assert self.trigger.wait is not None
+        view_type = self.declaration.returns
+        view = view_type.model_validate_json(answer.body)
+        deadline, pause = perf_counter() + min(wait_s, WAIT_LIMIT_S), 0.01
+        while (left := deadline - perf_counter()) > 0:
+            await asyncio.sleep(min(pause, left))
+            pause = min(pause * 1.5, 0.25)
+            async with self.unit(caller, cause) as work:
+                view, final = await self.trigger.wait(view, work)
+            if final:
+                break
+        fresh = encode(view, answer.status, "")
+        return Answer(fresh.status, {**fresh.headers, "preference-applied": f"wait={wait_s:g}"}, fresh.body)
+
+    def _request(self, call: Call, path: dict[str, str]) -> BaseModel | None:
+        """The request model. Raises the problem that names every fault in it at once."""
+        model = self.declaration.message
+        if model is None:
+            return None
+        fields: dict[str, Any] = {}
+        if self.trigger.method in BODILESS:
+            fields = dict(parse_qsl(call.query.decode("latin-1"), keep_blank_values=True))
+        elif call.body:
+            fields = self._json_object(call)
+        faults = [
+            {"pointer": f"/{name}", "detail": "This is given by the path, not here."} for name in fields.keys() & path
+        ]
+        fields |= path
+        if self.trigger.if_match:
+            fields["expected_version"] = _version(call.headers.get("if-match"))
+        if "\x00" in call.path or b"%00" in call.query or b"\\u0000" in call.body:
+            faults.append({"pointer": "", "detail": "The character U+0000 is not taken."})
+        try:
+            request: BaseModel = model.model_validate(fields)
+        except ValidationError as error:
+            raise ValidationFailed(errors=faults + faults_of(error)) from None
+        if faults:
+            raise ValidationFailed(errors=faults)
+        return request
+
+    def _json_object(self, call: Call) -> dict[str, Any]:
+        media_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type not in ("application/json", "application/merge-patch+json"):
+            raise UnsupportedMediaType
+        try:
+            fields = orjson.loads(call.body)
+        except orjson.JSONDecodeError as error:
+            raise MalformedBody(detail=f"At line {error.lineno}, column {error.colno}.") from None
+        if not isinstance(fields, dict):
+            raise ValidationFailed(errors=[{"pointer": "", "detail": "The body must be a JSON object."}])
+        return fields
+
+    def _conditional(self, answer: Answer, call: Call) -> Answer:
+        headers = answer.headers
+        if self.trigger.cache_s is not None and answer.status == 200:
+            headers = {**headers, "cache-control": f"public, max-age={self.trigger.cache_s}"}
+        tag = headers.get("etag")
+        if tag and call.method in ("GET", "HEAD") and _matches(call.headers.get("if-none-match"), tag):
+            return Answer(304, {name: headers[name] for name in ("etag", "cache-control") if name in headers})
+        return Answer(answer.status, headers, answer.body)
+
+
+class EventEndpoint(Endpoint[OnEvent]):
+    def __init__(self, declaration: Declaration, trigger: OnEvent, runtime: Runtime) -> None:
+        super().__init__(declaration, trigger, runtime)
+        self._types = {event.type: event for event in trigger.events}
+        self._families = {family(type) for type in self._types}
+        self._caller = Caller(declaration.source, frozenset())
+
+    async def respond(self, call: Call, cause: Cause) -> Answer:
+        if call.method != "POST":
+            raise MethodNotAllowed(allowed=["POST"])
+        envelope = Envelope.from_http(call.headers, call.body)
+        if self._types and envelope.type not in self._types:
+            if family(envelope.type) in self._families:
+                raise NotAnEvent(detail=f"The version in {envelope.type} is not known here.")
+            return NO_CONTENT  # the topic carries more types than this function takes
+        message = self._message(envelope)
+        cause = Cause(envelope.correlationid or cause.correlation, envelope.id, cause.traceparent)
+        log.append_keys(event_type=envelope.type, causation_id=envelope.id, correlation_id=cause.correlation)
+        try:
+            if not await self._apply(message, envelope, cause):
+                metrics.DUPLICATES.labels(self.declaration.name).inc()
+            return NO_CONTENT
+        except TRANSIENT:
+            raise
+        except Exception as error:
+            log.logger().exception("event handler failed")
+            if await self._parked(envelope, cause, error):
+                return NO_CONTENT
+            raise Unavailable(detail="The handler failed; the event may be sent again.") from None
+
+    def _message(self, envelope: Envelope) -> Any:
+        """The event's data as its model. Raises NotAnEvent for what no retry can mend."""
+        if not self._types:
+            return envelope
+        model = self._types[envelope.type]
+        if not envelope.source.startswith(tuple(f"/shop/{domain}/" for domain in model.sent_by)):
+            raise NotAnEvent(detail=f"{envelope.type} is not taken from this source.")
+        try:
+            return model.model_validate_json(envelope.data)
+        except ValidationError as error:
+            faults = "; ".join(f"{fault['pointer']}: {fault['detail']}" for fault in faults_of(error))
+            raise NotAnEvent(detail=f"The data does not fit {envelope.type}: {faults}") from None
+
+    async def _apply(self, message: Any, envelope: Envelope, cause: Cause) -> bool:
+        """One effect for this event; False when it was applied before."""
+        declaration, consumer = self.declaration, self.declaration.service
+        arguments: tuple[Any, ...] = (message,)
+        if declaration.prepare is not None:
+            async with self.unit(self._caller, cause) as work:
+                if await inbox.was_applied(work.db, consumer, envelope):
+                    return False
+                attempt = await declaration.prepare(message, work)
+            outcome = None
+            if attempt is not None and declaration.call is not None:
+                outcome = await declaration.call(attempt, self.runtime.egress)
+            arguments = (message, outcome)
+        async with self.unit(self._caller, cause) as work:
+            if not await inbox.is_first(work.db, consumer, envelope):
+                return False
+            await declaration.function(*arguments, work)
+        return True
+
+    async def _parked(self, envelope: Envelope, cause: Cause, error: Exception) -> bool:
+        limit = self.runtime.settings.parked_after
+        return await inbox.count_failure(
+            self.runtime.database, self.declaration, self._caller, cause, envelope, error, limit
+        )
+
+
+class TimerEndpoint(Endpoint[Timer]):
+    async def respond(self, call: Call, cause: Cause) -> Answer:
+        if call.method != "POST":
+            raise MethodNotAllowed(allowed=["POST"])
+        declaration, caller = self.declaration, Caller(self.declaration.source, frozenset())
+        arguments: tuple[Any, ...] = ()
+        if declaration.prepare is not None and declaration.call is not None:
+            async with self.unit(caller, cause) as work:
+                attempts = await declaration.prepare(work)
+            arguments = (await declaration.call(attempts, self.runtime.egress),)
+        async with self.unit(caller, cause) as work:
+            await declaration.function(*arguments, work)
+        return NO_CONTENT
+
+
+def endpoint(declaration: Declaration, runtime: Runtime) -> Endpoint[Any]:
+    match declaration.trigger:
+        case Http():
+            return HttpEndpoint(declaration, declaration.trigger, runtime)
+        case OnEvent():
+            return EventEndpoint(declaration, declaration.trigger, runtime)
+        case Timer():
+            return TimerEndpoint(declaration, declaration.trigger, runtime)
+
+
+def faults_of(error: ValidationError) -> list[dict[str, str]]:
+    """Every fault as a JSON pointer (RFC 6901) and what is wrong there; never the input itself."""
+    return [
+        {
+            "pointer": "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in fault["loc"]),
+            "detail": fault["msg"],
+        }
+        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+
+
+def _version(if_match: str | None) -> int:
+    if if_match is None:
+        raise PreconditionRequired
+    tag = if_match.strip().removeprefix("W/").strip('"')
+    return int(tag) if tag.isascii() and tag.isdigit() and len(tag) < 10 else -1
+
+
+def _matches(if_none_match: str | None, tag: str) -> bool:
+    if if_none_match is None:
+        return False
+    return if_none_match.strip() == "*" or tag in (part.strip().removeprefix("W/") for part in if_none_match.split(","))
+
+
+def _preferred_wait(prefer: str | None) -> float:
+    """The seconds in `Prefer: wait=N`, 0 without it."""
+    for preference in (prefer or "").split(","):
+        name, _, value = preference.strip().partition("=")
+        if name.lower() == "wait" and value.isascii() and value.isdigit():
+            return float(value[:4])
+    return 0.0
+
+
+def _page_path(call: Call) -> str:
+    query = [(name, value) for name, value in parse_qsl(call.query.decode("latin-1")) if name != "cursor"]
+    return f"{call.path}?{urlencode([*query, ('cursor', '')])}"
+
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+async def serve(endpoint: Endpoint[Any], scope: Scope, receive: Receive, send: Send) -> None:
+    """One ASGI exchange with `endpoint`."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    try:
+        body = await read_body(receive, headers, endpoint.body_limit())
+    except BodyTooLarge as problem:
+        await send_answer(answer_to(problem), scope, send)
+        return
+    answer = await endpoint.handle(scope["method"], scope["path"], scope.get("query_string", b""), headers, body)
+    await send_answer(answer, scope, send)
+
+
+async def read_body(receive: Receive, headers: dict[str, str], limit_bytes: int) -> bytes:
+    """Raises BodyTooLarge as soon as it is known, before the rest is read."""
+    declared = headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > limit_bytes:
+        raise BodyTooLarge(limit_bytes=limit_bytes)
+    chunks, size, more = [], 0, True
+    while more:
+        message = await receive()
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit_bytes:
+            raise BodyTooLarge(limit_bytes=limit_bytes)
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
+    if answer.status not in (204, 304):
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})

@@ -1,0 +1,51 @@
+"""Every setting of a function, read from the environment once per process."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Durations are in seconds, sizes in bytes."""
+
+    database_url: str = ""
+    db_pool: int = 8
+    db_prepare: bool = True
+    jwks_url: str = ""
+    jwt_issuer: str = ""
+    jwt_audience: str = "kn-shop"
+    jwks_lifetime_s: float = 300.0
+    provider_url: str = ""
+    handler_timeout_s: float = 20.0
+    parked_after: int = 5
+    idempotency_hours: int = 24
+    log_level: str = "info"
+    log_sample_rate: float = 0.0
+    otlp_endpoint: str = ""
+    version: str = "local"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
+        default = cls()
+        return cls(
+            database_url=environ.get("DATABASE_URL", ""),
+            db_pool=int(environ.get("DB_POOL", default.db_pool)),
+            db_prepare=environ.get("DB_PREPARE", "on") != "off",
+            jwks_url=environ.get("JWKS_URL", ""),
+            jwt_issuer=environ.get("JWT_ISSUER", ""),
+            jwt_audience=environ.get("JWT_AUDIENCE", default.jwt_audience),
+            jwks_lifetime_s=float(environ.get("JWKS_LIFETIME_S", default.jwks_lifetime_s)),
+            provider_url=environ.get("PROVIDER_URL", "").rstrip("/"),
+            handler_timeout_s=float(environ.get("HANDLER_TIMEOUT_S", default.handler_timeout_s)),
+            parked_after=int(environ.get("PARKED_AFTER", default.parked_after)),
+            idempotency_hours=int(environ.get("IDEMPOTENCY_HOURS", default.idempotency_hours)),
+            log_level=environ.get("LOG_LEVEL", default.log_level).lower(),
+            log_sample_rate=float(environ.get("LOG_SAMPLE_RATE", default.log_sample_rate)),
+            otlp_endpoint=environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            version=environ.get("K_REVISION", default.version),
+        )
+
+
+def settings() -> Settings:
+    return Settings.from_environment(os.environ)
