@@ -1,0 +1,67 @@
+"""The logins of a one-machine shop: `shop_app` may become any function's role and nothing else, `shop_relay` moves events."""
+
+import secrets
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+import orjson
+import psycopg
+from psycopg import sql
+
+from infra.local.paths import write_secret
+
+APP = "shop_app"
+RELAY = "shop_relay"
+
+# lock < statement < idle < handler, so that the innermost limit is the one that strikes.
+TIMEOUTS = {
+    APP: {"lock_timeout": "2s", "statement_timeout": "5s", "idle_in_transaction_session_timeout": "10s"},
+    RELAY: {"lock_timeout": "2s", "statement_timeout": "5s", "idle_in_transaction_session_timeout": "10s"},
+}
+
+# Two starts at once on one server would trip over each other in the catalogue of roles.
+_LOCK = 7_304_115_921
+
+
+def ensure(owner_url: str, passwords: dict[str, str] | None = None) -> None:
+    """Makes the logins that are missing and sets their passwords and timeouts.
+
+    NOINHERIT: a function's rights come with SET ROLE only, so that one missing from its declaration shows at once.
+    """
+    with psycopg.connect(owner_url, connect_timeout=10, application_name="logins") as connection:
+        connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+        for login, timeouts in TIMEOUTS.items():
+            name = sql.Identifier(login)
+            if not connection.execute("select from pg_roles where rolname = %s", (login,)).fetchall():
+                connection.execute(sql.SQL("create role {} login noinherit").format(name))
+            if passwords:
+                password = sql.Literal(passwords[login])
+                connection.execute(sql.SQL("alter role {} login password {}").format(name, password))
+            for setting, value in timeouts.items():
+                alter = sql.SQL("alter role {} set {} = {}")
+                connection.execute(alter.format(name, sql.Identifier(setting), sql.Literal(value)))
+
+
+def passwords(file: Path) -> dict[str, str]:
+    """The logins' passwords, made up once and kept where only their owner can read."""
+    if not file.exists():
+        write_secret(file, orjson.dumps({login: secrets.token_urlsafe(24) for login in TIMEOUTS}))
+    kept: dict[str, str] = orjson.loads(file.read_bytes())
+    return kept
+
+
+def url_as(owner_url: str, login: str, password: str | None = None) -> str:
+    """The same database by another login. Takes a URL of the form postgresql://user:password@host:port/database?..."""
+    parts = urlsplit(owner_url)
+    place = parts.netloc.rpartition("@")[2]
+    user = quote(login, safe="") + ("" if password is None else ":" + quote(password, safe=""))
+    return urlunsplit(parts._replace(netloc=f"{user}@{place}"))
+
+
+def url_of(owner_url: str, database: str) -> str:
+    """The same login on another database of that server."""
+    return urlunsplit(urlsplit(owner_url)._replace(path="/" + quote(database, safe="")))
+
+
+def database_in(url: str) -> str:
+    return unquote(urlsplit(url).path.lstrip("/"))
