@@ -6,7 +6,7 @@ Binary mode follows the CloudEvents 1.0.2 HTTP protocol binding (section 3.1) an
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 from urllib.parse import unquote
 from zlib import crc32
 
@@ -37,18 +37,10 @@ class Event(BaseModel):
     subject_template: ClassVar[str]
     sent_by: ClassVar[tuple[str, ...]]
 
-    @classmethod
-    def __pydantic_init_subclass__(
-        cls,
-        *,
-        type: str,
-        topic: str,
-        key: str,
-        subject: str,
-        sent_by: tuple[str, ...] | None = None,
-        **options: Any,
+    def __init_subclass__(
+        cls, *, type: str, topic: str, key: str, subject: str, sent_by: tuple[str, ...] | None = None
     ) -> None:
-        super().__pydantic_init_subclass__(**options)
+        super().__init_subclass__()
         cls.type, cls.topic, cls.key_field, cls.subject_template = type, topic, key, subject
         cls.sent_by = sent_by or (type.split(".")[1],)
         EVENTS[type] = cls

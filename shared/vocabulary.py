@@ -1,0 +1,27 @@
+"""The field's own words as types, used by every domain: SKU, quantity, money."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+Sku = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._\-/]{0,62}[A-Za-z0-9]$|^[A-Za-z0-9]$", examples=["MUG-BLUE"])]
+"""A stock keeping unit's code: 1 to 64 letters, digits, and ` ._-/` inside."""
+
+Quantity = Annotated[int, Field(strict=True, ge=1, le=1_000_000, examples=[2])]
+"""How many units: a whole number, at least one."""
+
+Minor = Annotated[int, Field(strict=True, ge=0, le=10**13, examples=[1295])]
+"""Money as a whole number of the currency's minor units: 1295 is GBP 12.95."""
+
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["GBP"])]
+"""An ISO 4217 code."""
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be blank")
+    return value
+
+
+Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_not_blank)]
+"""A line of text: a title, a name, a reason."""
