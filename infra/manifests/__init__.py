@@ -1,0 +1,23 @@
+"""Everything that a deployment must know, generated from what the functions declare.
+
+Each generator gives files as {path: text}; `written` below says how every one of them is headed.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from shared.runtime.declare import Declaration
+
+ROOT = Path(__file__).parents[2]
+
+Files = dict[str, str]
+Generator = Callable[[list[Declaration]], Files]
+
+
+def headed(text: str, comment: str, generated_from: str) -> str:
+    """`text` under a line that says what it is made of."""
+    return f"{comment} Generated from {generated_from} by `python -m infra.manifests generate`; edit those.\n{text}"
+
+
+def by_name(declarations: Iterable[Declaration]) -> list[Declaration]:
+    return sorted(declarations, key=lambda declaration: declaration.name)

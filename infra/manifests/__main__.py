@@ -1,0 +1,63 @@
+"""`python -m infra.manifests generate|check`: write what the declarations say, or fail where a file says otherwise."""
+
+import sys
+from difflib import unified_diff
+
+import click
+
+from functions import load_all
+from infra.manifests import ROOT, Files, by_name, roles
+
+GENERATORS = (roles.files,)
+
+
+def generated() -> Files:
+    declarations = by_name(load_all().values())
+    return {
+        path: text
+        for generator in GENERATORS
+        for path, text in generator(declarations).items()
+    }
+
+
+@click.group()
+def cli() -> None:
+    """What a deployment must know, from what the functions declare."""
+
+
+@cli.command()
+def generate() -> None:
+    """Write every generated file."""
+    for path, text in generated().items():
+        target = ROOT / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists() or target.read_text() != text:
+            target.write_text(text)
+            click.echo(f"wrote {path}")
+
+
+@cli.command()
+def check() -> None:
+    """Fail with a diff where a generated file is not what the declarations say."""
+    drift = False
+    for path, text in generated().items():
+        target = ROOT / path
+        held = target.read_text() if target.exists() else ""
+        if held != text:
+            drift = True
+            sys.stdout.writelines(
+                unified_diff(
+                    held.splitlines(True),
+                    text.splitlines(True),
+                    path,
+                    f"{path} (declared)",
+                )
+            )
+    if drift:
+        raise click.ClickException(
+            "Generated files differ from the declarations: run `python -m infra.manifests generate`."
+        )
+
+
+if __name__ == "__main__":
+    cli()
