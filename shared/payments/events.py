@@ -4,12 +4,15 @@ Every command carries its own key, which is the provider's Idempotency-Key too: 
 Every command is answered by exactly one of its answers; PaymentUnknown says that the answer will come later.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
+
+from pydantic import Field
 
 from shared.runtime import Event
 
 Operation = Literal["authorize", "capture", "void", "refund"]
+Minor = Annotated[int, Field(gt=0)]
 
 
 class AuthorizePayment(
@@ -20,10 +23,10 @@ class AuthorizePayment(
     subject="order/{order_id}",
     sent_by=("orders",),
 ):
-    """Answered by PaymentAuthorized or PaymentDeclined."""
+    """Answered by PaymentAuthorized or PaymentDeclined. An amount of 0 is authorised without the provider."""
 
     order_id: UUID
-    amount_minor: int
+    amount_minor: Annotated[int, Field(ge=0)]
     currency: str
     payment_token: str
     command_key: str
@@ -40,7 +43,7 @@ class CapturePayment(
     """Without an amount: all that is authorised. Answered by PaymentCaptured or CaptureFailed."""
 
     order_id: UUID
-    amount_minor: int | None = None
+    amount_minor: Minor | None = None
     command_key: str
 
 
@@ -54,11 +57,11 @@ class VoidPayment(
 ):
     """Without an amount: all that is not captured. Answered by PaymentVoided, also if nothing was ever authorised.
 
-    A payment that is captured cannot be voided, only refunded: it is answered by PaymentCaptured.
+    Answered by VoidFailed if all is captured already (it can only be refunded then), or if the provider refuses.
     """
 
     order_id: UUID
-    amount_minor: int | None = None
+    amount_minor: Minor | None = None
     command_key: str
 
 
@@ -74,7 +77,7 @@ class RefundPayment(
 
     order_id: UUID
     refund_id: UUID
-    amount_minor: int
+    amount_minor: Minor
     reason: str
     command_key: str
 
@@ -144,6 +147,19 @@ class PaymentVoided(
     order_id: UUID
     command_key: str
     amount_minor: int
+
+
+class VoidFailed(
+    Event,
+    type="shop.payments.payment.void_failed.v1",
+    topic="shop.payments",
+    key="order_id",
+    subject="payment/{order_id}",
+):
+    order_id: UUID
+    command_key: str
+    amount_minor: int
+    code: str
 
 
 class PaymentUnknown(
