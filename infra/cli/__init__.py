@@ -1,0 +1,1 @@
+"""The `kn-shop` command: a plugin for kn that drives the shop through its public HTTP API."""

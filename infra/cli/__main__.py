@@ -1,0 +1,141 @@
+"""The `kn-shop` command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from infra.cli.assortment import assort
+from infra.cli.commands import dead_letter, invariant, order, product, stock
+from infra.cli.connection import FAILED, Connection, connection_options, run
+from infra.cli.importer import Imported, Importer
+from infra.cli.output import output_option, show
+from infra.cli.plan import plan
+from infra.cli.progress import Display
+from infra.cli.replay import Replay
+from infra.cli.report import Report
+from infra.cli.retail import NotRetail, Retail, read
+
+PATIENCE_S = 120.0
+
+AGAIN = "stopped; run the same command again to go on where it was"
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--url", envvar="KN_SHOP_URL", help="The shop's address [env: KN_SHOP_URL].")
+@click.option("--token", envvar="KN_SHOP_TOKEN", help="A bearer token [env: KN_SHOP_TOKEN].")
+@click.pass_context
+def cli(context: click.Context, url: str | None, token: str | None) -> None:
+    """Work with a shop of kn-shop. On PATH it is also a plugin of kn: `kn shop ...`.
+
+    Exit codes: 0 done, 1 refused or at fault, 2 wrong usage, 3 no shop answers, 4 no token or not allowed,
+    130 interrupted.
+    """
+    context.obj = Connection(url, token)
+
+
+def bulk_options(command: Any) -> Any:
+    command = click.option(
+        "--concurrency", type=click.IntRange(1, 256), default=8, show_default=True, help="Requests at a time."
+    )(command)
+    return click.option(
+        "--location", default="warehouse", show_default=True, help="The location that stock is booked at."
+    )(command)
+
+
+@cli.command("import")
+@click.argument("file", type=FILE)
+@bulk_options
+@output_option("json", "yaml")
+@connection_options
+def import_(connection: Connection, file: Path, location: str, concurrency: int, output: str | None) -> None:
+    """Bring the products, customers and opening stock of FILE into the shop.
+
+    FILE holds invoice lines (InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country; in any order),
+    as csv or csv.gz. A product has the newest description and price of its sales. Stock codes that differ only by case are one SKU.
+    Carriage, fees, discounts and the like become untracked SKUs that are not on sale. Each SKU is given the stock that all
+    sales and write-offs of the file need. Running it again changes nothing.
+    """
+    retail = _read(file)
+    assortment = assort(retail.lines, plan(retail))
+    display = Display()
+
+    async def bring() -> Imported:
+        async with connection.shop(patience_s=PATIENCE_S, connections=concurrency, say=display.say) as shop:
+            return await Importer(shop, retail.digest, location, display, concurrency).bring(assortment)
+
+    done = run(bring(), when_interrupted=AGAIN)
+    if output:
+        show(done.as_json(), output)
+    else:
+        click.echo(done.as_text())
+    sys.exit(FAILED if done.failed else 0)
+
+
+@cli.command()
+@click.argument("file", type=FILE)
+@bulk_options
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    default=300,
+    show_default=True,
+    help="Seconds that an order may take to end.",
+)
+@output_option("json", "yaml")
+@connection_options
+def replay(
+    connection: Connection, file: Path, location: str, concurrency: int, timeout: float, output: str | None
+) -> None:
+    """Place every invoice of FILE in the shop, and report what is in its books and what is not.
+
+    Run `kn-shop import FILE` first. A sale (quantity and price above zero) becomes a recorded order of its customer or a guest,
+    at its own prices and time (Europe/London); a free line is part of it. A cancellation is returned against the
+    customer's latest earlier sale of that SKU with quantity left. Stock written off or found without a sale becomes a stock adjustment.
+    A unit price of fractions of a penny is split over two order lines a penny apart, so that the line's rounded amount holds.
+
+    Every line that could not be taken is listed with its reason; its `line` is its number in the file, the header being line 1.
+    A line refunded only in part is listed with what is missing. It is safe to stop and to run again: every booking has a key
+    of its own, and what is booked is not booked twice.
+    """
+    retail = _read(file)
+    planned = plan(retail)
+    titles = {item.sku: item.title for item in assort(retail.lines, planned).products}
+    display = Display()
+
+    async def place() -> Report:
+        async with connection.shop(patience_s=PATIENCE_S, connections=concurrency, say=display.say) as shop:
+            return await Replay(shop, titles, location, display, concurrency, timeout).run(retail, planned)
+
+    report = run(place(), when_interrupted=AGAIN)
+    if output:
+        show(report.as_json(), output)
+        for fault in report.faults:
+            display.say(f"FAULT: {fault}")
+    else:
+        click.echo(report.as_text())
+    sys.exit(FAILED if report.faults else 0)
+
+
+def _read(file: Path) -> Retail:
+    try:
+        return read(file)
+    except (NotRetail, OSError) as fault:
+        raise click.BadParameter(str(fault), param_hint="FILE") from fault
+
+
+for noun in (order, product, stock, dead_letter, invariant):
+    cli.add_command(noun)
+
+
+def main() -> None:
+    cli(prog_name="kn-shop")
+
+
+if __name__ == "__main__":
+    main()

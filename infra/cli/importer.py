@@ -1,0 +1,142 @@
+"""Brings a file's products, customers and opening stock into the shop; a second run changes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
+
+from infra.cli.assortment import Assortment, Customer, Product
+from infra.cli.client import Refused, Shop, path, spread
+from infra.cli.progress import Display
+from infra.cli.retail import CURRENCY, ZONE
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import did; `failed` names what the shop refused, and why."""
+
+    products: Counter[str] = field(default_factory=Counter)
+    untracked: list[str] = field(default_factory=list)
+    customers: int = 0
+    opening_stock: Counter[str] = field(default_factory=lambda: Counter(skus=0, units=0))
+    merged: dict[str, list[str]] = field(default_factory=dict)
+    failed: list[dict[str, str]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def as_text(self) -> str:
+        told = [
+            f"{sku}: the codes {', '.join(codes)} differ only by case and are one SKU"
+            for sku, codes in self.merged.items()
+        ]
+        told += [f"NOT BROUGHT: {entry['what']}: {entry['name']}: {entry['reason']}" for entry in self.failed]
+        products = ", ".join(f"{count} {how}" for how, count in sorted(self.products.items())) or "none"
+        stock = self.opening_stock
+        return "\n".join(
+            [
+                *told,
+                f"Products: {products}.",
+                f"Untracked and not on sale: {', '.join(self.untracked) or 'none'}.",
+                f"Codes merged by case: {len(self.merged)} SKUs.",
+                f"Customers: {self.customers}.",
+                f"Opening stock: {stock['units']} units of {stock['skus']} SKUs.",
+            ]
+        )
+
+
+class Importer:
+    """`digest` names the file, so that its opening stock is received once however often it is imported."""
+
+    def __init__(self, shop: Shop, digest: str, location: str, display: Display, concurrency: int) -> None:
+        self._shop = shop
+        self._digest = digest
+        self._location = location
+        self._display = display
+        self._concurrency = concurrency
+        self._done = Imported()
+
+    async def bring(self, assortment: Assortment) -> Imported:
+        self._done.merged = assortment.merged
+        await self._open_location()
+        await self._all("products", assortment.products, self._product, lambda product: product.sku)
+        await self._all("customers", assortment.customers, self._customer, lambda customer: customer.id)
+        opened_at = (
+            assortment.opened_at.replace(hour=0, minute=0, tzinfo=ZONE).isoformat() if assortment.opened_at else ""
+        )
+
+        async def receive(stock: tuple[str, int]) -> None:
+            await self._receive(*stock, opened_at)
+
+        await self._all("opening stock", list(assortment.opening_stock.items()), receive, lambda stock: stock[0])
+        self._done.untracked.sort()
+        return self._done
+
+    async def _all(
+        self, title: str, things: Sequence[T], bring: Callable[[T], Awaitable[None]], name: Callable[[T], str]
+    ) -> None:
+        with self._display.bar(title, len(things)) as advance:
+
+            async def one(thing: T) -> None:
+                try:
+                    await bring(thing)
+                except Refused as refused:
+                    if refused.status in (401, 403):
+                        raise
+                    self._done.failed.append({"what": title, "name": name(thing), "reason": str(refused)})
+                advance(1)
+
+            await spread(things, one, self._concurrency)
+
+    async def _open_location(self) -> None:
+        try:
+            await self._shop.call(
+                "POST", "/v1/locations", {"id": self._location, "name": self._location.replace("-", " ").title()}
+            )
+        except Refused as refused:
+            if refused.status != 409:
+                raise
+
+    async def _product(self, product: Product) -> None:
+        """Not on sale: what is no goods, and what no price was ever named for."""
+        status = "published" if product.tracked and product.price_minor else "draft"
+        wanted = {"title": product.title, "price_minor": product.price_minor, "currency": CURRENCY, "status": status}
+        try:
+            await self._shop.call("POST", "/v1/products", {"sku": product.sku, "slug": product.slug, **wanted})
+            self._done.products["created"] += 1
+        except Refused as refused:
+            if refused.status != 409:
+                raise
+            self._done.products[await self._brought_up_to_date(product.sku, wanted)] += 1
+        if not product.tracked:
+            await self._shop.call("PUT", path("v1", "items", product.sku), {"tracked": False})
+            self._done.untracked.append(product.sku)
+
+    async def _brought_up_to_date(self, sku: str, wanted: dict[str, Any]) -> str:
+        """`unchanged` or `updated`."""
+        there = await self._shop.get(path("v1", "products", sku))
+        changes = {name: value for name, value in wanted.items() if there.body.get(name) != value}
+        if not changes:
+            return "unchanged"
+        await self._shop.call("PATCH", path("v1", "products", sku), changes, if_match=there.etag)
+        return "updated"
+
+    async def _customer(self, customer: Customer) -> None:
+        body = {"country": customer.country} if customer.country else {}
+        await self._shop.call("PUT", path("v1", "admin", "customers", customer.id), body)
+        self._done.customers += 1
+
+    async def _receive(self, sku: str, quantity: int, at: str) -> None:
+        """An adjustment under the file's own key, not a recount: a recount would undo what has been sold since."""
+        await self._shop.call(
+            "POST",
+            path("v1", "stock", sku, self._location, "adjustments"),
+            {"delta": quantity, "reason": "opening stock", "at": at},
+            key=f"import:{self._digest[:32]}:{sku}",
+        )
+        self._done.opening_stock["skus"] += 1
+        self._done.opening_stock["units"] += quantity

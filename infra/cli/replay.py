@@ -1,0 +1,172 @@
+"""Places a file's invoices through the shop's public API; what was placed before is found again by its key."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from infra.cli.client import Refused, Shop, path, spread
+from infra.cli.plan import Adjustment, NotTaken, Plan, Return, Sale, in_pennies
+from infra.cli.progress import Display
+from infra.cli.report import Report, Tally
+from infra.cli.retail import CURRENCY, ZONE, Line, Retail
+
+CARD = "tok_approve"
+WAIT_S = 20
+SETTLE_S = 120.0
+FINAL = frozenset({"confirmed", "completed", "rejected", "cancelled", "expired"})
+SOLD = frozenset({"confirmed", "completed"})
+
+
+def moment(line: Line) -> str:
+    return line.at.replace(tzinfo=ZONE).isoformat()
+
+
+class Replay:
+    """`titles` are the products', for lines that have no description of their own."""
+
+    def __init__(
+        self, shop: Shop, titles: dict[str, str], location: str, display: Display, concurrency: int, timeout_s: float
+    ) -> None:
+        self._shop = shop
+        self._titles = titles
+        self._location = location
+        self._display = display
+        self._concurrency = concurrency
+        self._timeout_s = timeout_s
+        self._tally = Tally()
+
+    async def run(self, retail: Retail, plan: Plan) -> Report:
+        """Sales and stock first, in parallel; then returns, which look for their sale, each customer's in order."""
+        for entry in plan.not_taken:
+            self._tally.missing(entry)
+        outgoing: list[Sale | Adjustment] = [*plan.sales, *plan.adjustments]
+        outgoing.sort(key=lambda booking: booking.at)
+        with self._display.bar("sales and stock", len(outgoing)) as advance:
+
+            async def book(booking: Sale | Adjustment) -> None:
+                await (self._sell(booking) if isinstance(booking, Sale) else self._adjust(booking))
+                advance(1)
+
+            await spread(outgoing, book, self._concurrency)
+        by_customer: dict[str, list[Return]] = {}
+        for back in plan.returns:
+            by_customer.setdefault(back.customer, []).append(back)
+        with self._display.bar("returns", len(plan.returns)) as advance:
+
+            async def take_back(returns: Sequence[Return]) -> None:
+                for back in returns:
+                    await self._take_back(back)
+                    advance(1)
+
+            await spread(by_customer.values(), take_back, self._concurrency)
+        books = await self._books()
+        return Report(self._tally, retail, await self._violations(), books)
+
+    async def _sell(self, sale: Sale) -> None:
+        try:
+            order = await self._placed(sale)
+        except Refused as refused:
+            self._tally.refused(sale.lines, _reason(refused))
+            return
+        if order["status"] in SOLD:
+            self._tally.sold(sale.month, sale.lines, order["total_minor"])
+        elif order["status"] in FINAL:
+            why = order.get("reason") or "no reason given"
+            self._tally.refused(sale.lines, f"the order was {order['status']}: {why}")
+        else:
+            said = f"the order is still {order['status']} after {self._timeout_s:.0f} s: run again to see its end"
+            self._tally.refused(sale.lines, said)
+
+    async def _placed(self, sale: Sale) -> dict[str, Any]:
+        """The order in its final state, or as far as it came in time."""
+        request = {
+            "reference": sale.reference,
+            "customer_id": sale.customer,
+            "placed_at": sale.at.replace(tzinfo=ZONE).isoformat(),
+            "currency": CURRENCY,
+            "lines": [entry for line in sale.lines for entry in self._entries(line)],
+            "payment_token": CARD,
+        }
+        reply = await self._shop.call(
+            "POST", "/v1/admin/orders", request, key=f"replay:{sale.reference}", wait_s=WAIT_S
+        )
+        order: dict[str, Any] = reply.body
+        ends_at, pause_s = time.monotonic() + self._timeout_s, 0.1
+        while order["status"] not in FINAL and time.monotonic() < ends_at:
+            await asyncio.sleep(pause_s)
+            pause_s = min(2.0, pause_s * 2)
+            order = (await self._shop.get(path("v1", "orders", order["id"]))).body
+        return order
+
+    def _entries(self, line: Line) -> list[dict[str, Any]]:
+        title = line.description or self._titles.get(line.sku, line.sku)
+        return [
+            {"sku": line.sku, "title": title, "quantity": quantity, "unit_price_minor": price}
+            for quantity, price in in_pennies(line.quantity, line.unit_price)
+        ]
+
+    async def _adjust(self, adjustment: Adjustment) -> None:
+        line = adjustment.line
+        where = path("v1", "stock", line.sku, self._location, "adjustments")
+        body = {"delta": adjustment.delta, "reason": adjustment.reason, "at": moment(line)}
+        try:
+            await self._shop.call("POST", where, body, key=_key(line))
+        except Refused as refused:
+            self._tally.refused([line], _reason(refused))
+        else:
+            self._tally.booked([line])
+
+    async def _take_back(self, back: Return) -> None:
+        """A line refunded in part is not taken: what is missing of it is listed."""
+        line = back.line
+        refunded = unmatched = 0
+        try:
+            for part, (quantity, price) in enumerate(in_pennies(-line.quantity, line.unit_price)):
+                request = {
+                    "customer_id": back.customer,
+                    "sku": line.sku,
+                    "quantity": quantity,
+                    "unit_price_minor": price,
+                    "returned_at": moment(line),
+                    "reason": f"cancellation {line.invoice}",
+                }
+                key = _key(line) if part == 0 else f"{_key(line)}:{part}"
+                answer = (await self._shop.call("POST", "/v1/admin/returns", request, key=key)).body
+                refunded += sum(match["amount_minor"] for match in answer["matched"])
+                unmatched += answer["unmatched_quantity"]
+            reason = f"no earlier sale of {line.sku} to this customer with quantity left"
+        except Refused as refused:
+            reason = _reason(refused)
+        if refunded:
+            self._tally.refunded(line, refunded)
+        missing = -line.amount_minor - refunded
+        if not missing and not unmatched:
+            self._tally.booked([line])
+            return
+        if refunded:
+            reason += f" for {unmatched} of {-line.quantity}" if unmatched else "; its sale had a lower price"
+        self._tally.missing(NotTaken(line.invoice, line.number, -missing, reason))
+
+    async def _books(self) -> dict[str, dict[str, int]]:
+        """The shop's own figures, once the refunds under way have arrived in them."""
+        ends_at = time.monotonic() + SETTLE_S
+        while True:
+            figures: dict[str, dict[str, int]] = (await self._shop.get("/v1/figures/sales")).body
+            refunds = figures["refunds_minor_by_month"]
+            if time.monotonic() > ends_at or all(refunds.get(m, 0) >= n for m, n in self._tally.refunds.items()):
+                return figures
+            await asyncio.sleep(1.0)
+
+    async def _violations(self) -> int:
+        return int((await self._shop.get("/v1/invariants")).body["violations"])
+
+
+def _key(line: Line) -> str:
+    return f"replay:{line.invoice}:{line.position}"
+
+
+def _reason(refused: Refused) -> str:
+    return f"refused by the shop: {refused}"
