@@ -16,7 +16,7 @@ def health_server(port: int | None, *, live: Callable[[], bool], ready: Callable
         return
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 (the name is the standard library's)
+        def do_GET(self) -> None:
             match self.path.partition("?")[0]:
                 case "/health/live":
                     self._answer(200 if live() else 503)

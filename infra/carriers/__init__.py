@@ -6,7 +6,7 @@ The relay knows an Outlet, the dispatcher a Source; both sides number records by
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from psycopg import Connection
 
@@ -19,8 +19,7 @@ class CarrierError(Exception):
     """The carrier cannot be reached or refused; whoever asked tries again later."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One event at its place in the log."""
 
     topic: str
@@ -38,8 +37,7 @@ class Consumer:
     topics: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Lane:
+class Lane(NamedTuple):
     """One partition of one topic as one consumer reads it: the unit of order."""
 
     consumer: str

@@ -72,3 +72,254 @@ class EmbeddedOutlet:
 
     def close(self) -> None:
         return
+
+
+# One read of the log serves all consumers; a partition with a long backlog cannot crowd out the others.
+_ROWS_EACH = 50
+_PARTITIONS_EACH = 64
+_POLL_S = 1.0
+_LEADER = 0x5E1B
+
+_READ = """
+select log.topic, log.partition, log.log_offset, log.key, log.id::text, log.source, log.type,
+       to_char(log.time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), log.data, log.subject, log.sequence::text,
+       log.correlationid, log.causationid, log.traceparent, log.content_type, log.extensions::text
+from unnest(%s::text[], %s::smallint[], %s::bigint[]) as wanted(topic, partition, next_offset)
+cross join lateral (
+  select * from platform.outbox
+  where topic = wanted.topic and partition = wanted.partition and log_offset >= wanted.next_offset
+    and published_at is not null
+  order by log_offset limit %s
+) as log
+"""
+_HEADS = "select topic, partition, next_offset from platform.log_heads where topic = any(%s)"
+_OFFSETS = "select consumer, topic, partition, next_offset from platform.consumer_offsets where consumer = any(%s)"
+_COMMIT = """
+insert into platform.consumer_offsets as kept (consumer, topic, partition, next_offset)
+select * from unnest(%s::text[], %s::text[], %s::smallint[], %s::bigint[])
+on conflict (consumer, topic, partition) do update set next_offset = excluded.next_offset
+where kept.next_offset < excluded.next_offset
+"""
+_BURY = """
+with letter as (
+  insert into platform.outbox (id, source, type, subject, topic, partition, key, sequence, time,
+                               correlationid, causationid, traceparent, extensions, content_type, data)
+  values (%s, %s, %s, %s, %s, %s, %s, %s::bigint, %s::timestamptz, %s, %s, %s, %s::jsonb, %s, %s)
+  returning position
+)
+select pg_notify('outbox', '') from letter
+"""
+
+
+class EmbeddedSource:
+    """Reads the log for all consumers at once. One dispatcher reads at a time; another one waits to take over."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    @asynccontextmanager
+    async def session(self, consumers: Sequence[Consumer]) -> AsyncIterator["EmbeddedSession"]:
+        async with await self._connect() as asking, await self._connect() as listening:
+            await self._lead(asking)
+            await listening.execute("listen log")
+            session = EmbeddedSession(asking, consumers)
+            await session.resume()
+            listener = asyncio.create_task(session.listen(listening))
+            listener.add_done_callback(session.end)
+            try:
+                yield session
+            finally:
+                listener.cancel()
+                await asyncio.wait([listener])
+
+    async def _connect(self) -> AsyncConnection[TupleRow]:
+        return await AsyncConnection.connect(
+            self._url,
+            autocommit=True,
+            application_name="dispatcher",
+            connect_timeout=5,
+            keepalives_idle=2,
+            keepalives_interval=1,
+            keepalives_count=3,
+            tcp_user_timeout=5000,
+            options="-c statement_timeout=5s -c jit=off",
+        )
+
+    async def _lead(self, connection: AsyncConnection[TupleRow]) -> None:
+        while True:
+            cursor = await connection.execute("select pg_try_advisory_lock(%s, 0)", (_LEADER,))
+            if (await cursor.fetchone() or (False,))[0]:
+                return
+            await asyncio.sleep(_POLL_S)
+
+
+class EmbeddedSession:
+    def __init__(self, connection: AsyncConnection[TupleRow], consumers: Sequence[Consumer]) -> None:
+        self._connection = connection
+        self._consumers = [consumer.name for consumer in consumers]
+        self._readers: dict[str, list[str]] = {}
+        for consumer in consumers:
+            for topic in consumer.topics:
+                self._readers.setdefault(topic, []).append(consumer.name)
+        self._next: dict[Lane, int] = {}
+        self._heads: dict[tuple[str, int], int] = {}
+        self._wanted: dict[tuple[str, int], int] = {}
+        self._rewound: dict[Lane, int] = {}
+        self._news = asyncio.Event()
+        self._stale = False
+        self._lost: BaseException | None = None
+
+    async def resume(self) -> None:
+        """Begins where the consumers' committed offsets say."""
+        offsets = await self._connection.execute(_OFFSETS, (self._consumers,))
+        self._next = {
+            Lane(consumer, topic, partition): offset for consumer, topic, partition, offset in await offsets.fetchall()
+        }
+        await self._look()
+
+    async def listen(self, connection: AsyncConnection[TupleRow]) -> None:
+        async for notification in connection.notifies():
+            self._hear(notification.payload)
+            self._news.set()
+
+    def end(self, listener: asyncio.Task[None]) -> None:
+        """Tells whoever waits in `batches` that nothing is heard any more."""
+        self._lost = None if listener.cancelled() else listener.exception()
+        self._news.set()
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        while True:
+            if self._lost:
+                raise self._lost
+            self._news.clear()
+            self._rewind()
+            if self._stale:
+                await self._look()
+            if self._wanted:
+                yield Batch(await self._read())
+                continue
+            try:
+                async with asyncio.timeout(_POLL_S):
+                    await self._news.wait()
+            except TimeoutError:
+                self._stale = True
+
+    async def rewind(self, lane: Lane, offset: int) -> None:
+        self._rewound[lane] = offset
+        self._news.set()
+
+    async def commit(self, offsets: dict[Lane, int]) -> None:
+        lanes = sorted(offsets)  # one lock order
+        columns = (
+            [lane.consumer for lane in lanes],
+            [lane.topic for lane in lanes],
+            [lane.partition for lane in lanes],
+            [offsets[lane] for lane in lanes],
+        )
+        await self._connection.execute(_COMMIT, columns)
+
+    async def bury(self, topic: str, key: str, envelope: Envelope) -> None:
+        row = (
+            envelope.id,
+            envelope.source,
+            envelope.type,
+            envelope.subject,
+            topic,
+            partition_of(key),
+            key,
+            envelope.sequence,
+            envelope.time,
+            envelope.correlationid,
+            envelope.causationid,
+            envelope.traceparent,
+            orjson.dumps(dict(envelope.extensions)).decode(),
+            envelope.datacontenttype,
+            envelope.data,
+        )
+        await self._connection.execute(_BURY, row)
+
+    def _hear(self, payload: str) -> None:
+        if not payload:
+            self._stale = True
+            return
+        for entry in payload.split(","):
+            topic, partition, head = entry.split(" ")
+            self._advance(topic, int(partition), int(head))
+
+    async def _look(self) -> None:
+        self._stale = False
+        heads = await self._connection.execute(_HEADS, (list(self._readers),))
+        for topic, partition, head in await heads.fetchall():
+            self._advance(topic, partition, head)
+
+    def _advance(self, topic: str, partition: int, head: int) -> None:
+        if topic not in self._readers or head <= self._heads.get((topic, partition), 0):
+            return
+        self._heads[topic, partition] = head
+        start = min(self._next.get(Lane(consumer, topic, partition), 0) for consumer in self._readers[topic])
+        if start < head:
+            self._wanted.setdefault((topic, partition), start)
+
+    def _rewind(self) -> None:
+        for lane, offset in self._rewound.items():
+            self._next[lane] = offset
+            place = (lane.topic, lane.partition)
+            self._wanted[place] = min(offset, self._wanted.get(place, offset))
+        self._rewound.clear()
+
+    async def _read(self) -> list[tuple[Lane, Record]]:
+        places = list(self._wanted)[:_PARTITIONS_EACH]
+        topics, partitions = [topic for topic, _ in places], [partition for _, partition in places]
+        async with self._connection.cursor(binary=True) as cursor:
+            await cursor.execute(_READ, (topics, partitions, [self._wanted[place] for place in places], _ROWS_EACH))
+            rows = await cursor.fetchall()
+        found = [_record(row) for row in rows]
+        last = {(record.topic, record.partition): record.offset for record in found}
+        for place in places:  # what is left goes to the end of the queue, so that every partition has its turn
+            del self._wanted[place]
+            if place in last and last[place] + 1 < self._heads[place]:
+                self._wanted[place] = last[place] + 1
+        news = []
+        for record in found:
+            for consumer in self._readers[record.topic]:
+                lane = Lane(consumer, record.topic, record.partition)
+                if lane not in self._rewound and record.offset >= self._next.get(lane, 0):
+                    self._next[lane] = record.offset + 1
+                    news.append((lane, record))
+        return news
+
+
+def _record(row: TupleRow) -> Record:
+    (
+        topic,
+        partition,
+        offset,
+        key,
+        id_,
+        source,
+        type_,
+        time,
+        data,
+        subject,
+        sequence,
+        *traced,
+        content_type,
+        extensions,
+    ) = row
+    correlationid, causationid, traceparent = traced
+    envelope = Envelope(
+        id=id_,
+        source=source,
+        type=type_,
+        time=time,
+        data=data,
+        subject=subject,
+        partitionkey=key,
+        sequence=sequence,
+        correlationid=correlationid,
+        causationid=causationid,
+        traceparent=traceparent,
+        datacontenttype=content_type,
+        extensions=orjson.loads(extensions) if extensions else {},
+    )
+    return Record(topic, partition, offset, key, envelope)
