@@ -5,7 +5,9 @@ Statements of one function go to the server without waiting for each other's ans
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -20,6 +22,8 @@ Row = Any
 
 TRANSIENT = (psycopg.OperationalError, psycopg.InterfaceError, OSError, asyncio.TimeoutError)
 """The database is away, overloaded or asked to give way: the same call may succeed later."""
+
+WAIT_FOR_CONNECTION_S = 3.0
 
 _dialect = dialects.PGDialect_psycopg(paramstyle="pyformat")  # type: ignore[no-untyped-call]
 
@@ -94,17 +98,60 @@ class Db:
         return cursor.rowcount
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A connection that stays in pipeline mode until it is closed."""
+
+    connection: AsyncConnection[Any]
+    pipeline: AsyncPipeline
+    exits: AsyncExitStack
+
+    @classmethod
+    async def open(cls, url: str, prepare_threshold: int | None, application: str) -> "Held":
+        connection = await AsyncConnection.connect(
+            url,
+            autocommit=True,
+            prepare_threshold=prepare_threshold,
+            connect_timeout=3,
+            application_name=application,
+        )
+        exits = AsyncExitStack()
+        return cls(connection, await exits.enter_async_context(connection.pipeline()), exits)
+
+    async def commit(self) -> None:
+        cursor = await self.connection.execute("COMMIT")
+        await self.pipeline.sync()
+        if cursor.statusmessage != "COMMIT":  # Postgres answers ROLLBACK to the COMMIT of a failed transaction
+            raise psycopg.errors.InFailedSqlTransaction("a statement had failed and its error was not heeded")
+
+    async def roll_back(self) -> bool:
+        """True when the connection can be used again; else it is closed."""
+        try:
+            with suppress(psycopg.Error):
+                await self.pipeline.sync()
+            await self.connection.execute("ROLLBACK")
+            await self.pipeline.sync()
+        except Exception:  # whatever is wrong with it, it is not used again
+            await self.close()
+            return False
+        return True
+
+    async def close(self) -> None:
+        with suppress(Exception):
+            await self.exits.aclose()
+        with suppress(Exception):
+            await self.connection.close()
+
+
 class Database:
-    """A few held connections of one process, each kept in pipeline mode; opened when first needed.
+    """A few held connections of one process, opened when first needed.
 
     Connections belong to the event loop that opened them: make one Database per process, after any fork.
     """
 
     def __init__(self, url: str, size: int, *, prepare: bool = True, application: str = "kn-shop") -> None:
-        self._url = url
-        self._prepare_threshold = 2 if prepare else None
-        self._application = application
-        self._free: list[tuple[AsyncConnection[Any], AsyncPipeline]] = []
+        self._open = partial(Held.open, url, 2 if prepare else None, application)
+        self._free: list[Held] = []
         self._places = asyncio.Semaphore(size)
 
     @asynccontextmanager
@@ -113,63 +160,22 @@ class Database:
 
         Raises one of TRANSIENT when there is no connection to be had.
         """
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(WAIT_FOR_CONNECTION_S):
             await self._places.acquire()
-        connection: AsyncConnection[Any] | None = None
         try:
-            connection, pipeline = self._free.pop() if self._free else await self._connect()
+            held = self._free.pop() if self._free else await self._open()
             try:
-                await connection.execute("BEGIN")
-                yield connection
-                await self._commit(connection, pipeline)
+                await held.connection.execute("BEGIN")
+                yield held.connection
+                await held.commit()
             except BaseException:
-                await self._abandon(connection, pipeline)
-                connection = None
+                if await asyncio.shield(held.roll_back()):
+                    self._free.append(held)
                 raise
-            self._free.append((connection, pipeline))
+            self._free.append(held)
         finally:
             self._places.release()
 
-    async def _connect(self) -> tuple[AsyncConnection[Any], AsyncPipeline]:
-        connection = await AsyncConnection.connect(
-            self._url,
-            autocommit=True,
-            prepare_threshold=self._prepare_threshold,
-            connect_timeout=3,
-            application_name=self._application,
-        )
-        pipeline = connection.pipeline()
-        await pipeline.__aenter__()
-        return connection, pipeline
-
-    async def _commit(self, connection: AsyncConnection[Any], pipeline: AsyncPipeline) -> None:
-        cursor = await connection.execute("COMMIT")
-        await pipeline.sync()
-        if cursor.statusmessage != "COMMIT":  # a failed statement was swallowed: Postgres answers ROLLBACK to COMMIT
-            raise psycopg.errors.InFailedSqlTransaction("the transaction had failed before its commit")
-
-    async def _abandon(self, connection: AsyncConnection[Any], pipeline: AsyncPipeline) -> None:
-        """Rolls back and keeps the connection if it still works, else drops it. Shielded from cancellation."""
-
-        async def roll_back() -> None:
-            try:
-                with suppress(psycopg.Error):
-                    await pipeline.sync()
-                await connection.execute("ROLLBACK")
-                await pipeline.sync()
-                self._free.append((connection, pipeline))
-            except Exception:  # whatever is wrong with it, it is not used again
-                await connection.close()
-
-        if connection.closed or connection.broken:
-            with suppress(Exception):
-                await connection.close()
-            return
-        await asyncio.shield(roll_back())
-
     async def close(self) -> None:
         while self._free:
-            connection, _ = self._free.pop()
-            with suppress(Exception):
-                await connection.close()
-
+            await self._free.pop().close()

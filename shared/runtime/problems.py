@@ -20,7 +20,7 @@ class Problem(Exception):
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal error"
-    slug: ClassVar[str] = "internal-error"
+    kind: ClassVar[str] = "internal-error"
     retry_after_s: ClassVar[int | None] = None
 
     detail: str | None = None
@@ -28,14 +28,14 @@ class Problem(Exception):
     def __init_subclass__(cls, *, status: int, title: str, retry_after_s: int | None = None) -> None:
         super().__init_subclass__()
         cls.status, cls.title, cls.retry_after_s = status, title, retry_after_s
-        cls.slug = re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
+        cls.kind = re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
         dataclass(kw_only=True, eq=False)(cls)
-        PROBLEMS[cls.slug] = cls
+        PROBLEMS[cls.kind] = cls
 
     @property
     def type(self) -> str:
         """A URN, stable over releases: clients may branch on it."""
-        return f"urn:kn-shop:problem:{self.slug}"
+        return f"urn:kn-shop:problem:{self.kind}"
 
     def members(self) -> dict[str, object]:
         named = {field.name: getattr(self, field.name) for field in fields(self)}

@@ -1,0 +1,1 @@
+"""Real processes for tests: the payment provider, the relay, a whole shop."""
