@@ -1,4 +1,4 @@
-"""The logins of a one-machine shop: `shop_app` may become any function's role and nothing else, `shop_relay` moves events."""
+"""A one-machine shop's logins: `shop_app` may become any function's role and no more, `shop_relay` moves events."""
 
 import secrets
 from pathlib import Path
@@ -13,39 +13,35 @@ from infra.local.paths import write_secret
 APP = "shop_app"
 RELAY = "shop_relay"
 
-# lock < statement < idle < handler, so that the innermost limit is the one that strikes.
-TIMEOUTS = {
-    APP: {"lock_timeout": "2s", "statement_timeout": "5s", "idle_in_transaction_session_timeout": "10s"},
-    RELAY: {"lock_timeout": "2s", "statement_timeout": "5s", "idle_in_transaction_session_timeout": "10s"},
-}
+LOGINS = (APP, RELAY)
 
 # Two starts at once on one server would trip over each other in the catalogue of roles.
 _LOCK = 7_304_115_921
 
 
 def ensure(owner_url: str, passwords: dict[str, str] | None = None) -> None:
-    """Makes the logins that are missing and sets their passwords and timeouts.
+    """Makes the logins that are missing and sets their passwords. What they may do is in the generated roles.sql.
 
     NOINHERIT: a function's rights come with SET ROLE only, so that one missing from its declaration shows at once.
     """
     with psycopg.connect(owner_url, connect_timeout=10, application_name="logins") as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
-        for login, timeouts in TIMEOUTS.items():
+        known = dict(connection.execute("select rolname, rolcanlogin from pg_roles").fetchall())
+        for login in LOGINS:
             name = sql.Identifier(login)
-            if not connection.execute("select from pg_roles where rolname = %s", (login,)).fetchall():
+            if login not in known:
                 connection.execute(sql.SQL("create role {} login noinherit").format(name))
+            elif not known[login]:
+                connection.execute(sql.SQL("alter role {} login").format(name))
             if passwords:
                 password = sql.Literal(passwords[login])
-                connection.execute(sql.SQL("alter role {} login password {}").format(name, password))
-            for setting, value in timeouts.items():
-                alter = sql.SQL("alter role {} set {} = {}")
-                connection.execute(alter.format(name, sql.Identifier(setting), sql.Literal(value)))
+                connection.execute(sql.SQL("alter role {} password {}").format(name, password))
 
 
 def passwords(file: Path) -> dict[str, str]:
     """The logins' passwords, made up once and kept where only their owner can read."""
     if not file.exists():
-        write_secret(file, orjson.dumps({login: secrets.token_urlsafe(24) for login in TIMEOUTS}))
+        write_secret(file, orjson.dumps({login: secrets.token_urlsafe(24) for login in LOGINS}))
     kept: dict[str, str] = orjson.loads(file.read_bytes())
     return kept
 

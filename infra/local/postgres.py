@@ -49,7 +49,8 @@ class SharedServer:
             connection.execute(statement.format(sql.Identifier(name), sql.Identifier(self.template)))
         url = logins.url_of(self.owner_url, name)
         app, relay = (
-            logins.url_as(url, login, self.passwords and self.passwords[login]) for login in (logins.APP, logins.RELAY)
+            logins.url_as(url, login, None if self.passwords is None else self.passwords[login])
+            for login in (logins.APP, logins.RELAY)
         )
         return Cloned(name, url, app, relay)
 

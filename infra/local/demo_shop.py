@@ -1,0 +1,58 @@
+"""A small gift shop to play with, put on sale through the public API: running it again changes nothing."""
+
+from typing import NamedTuple
+
+from infra.local.client import Client
+
+LOCATIONS = {"LON": ("London shop", 10), "LEEDS": ("Leeds warehouse", 20)}
+REASON = "opening stock"
+
+
+class Gift(NamedTuple):
+    sku: str
+    title: str
+    price_minor: int
+    london: int
+    leeds: int
+    description: str
+
+
+GIFTS = (
+    Gift("MUG-BLUE", "Blue stoneware mug", 895, 24, 120, "Hand-glazed, holds 350 ml."),
+    Gift("MUG-ROBIN", "Robin on a branch mug", 995, 18, 80, "Fine bone china, dishwasher safe."),
+    Gift("TEA-TIN", "Vintage tea tin", 1250, 12, 60, "Keeps 250 g of loose tea dry."),
+    Gift("TLIGHT-HEART", "Hanging heart T-light holder", 295, 60, 400, "White metal, 12 cm."),
+    Gift("LUNCH-BAG", "Red retrospot lunch bag", 1165, 20, 150, "Insulated, wipes clean."),
+    Gift("BUNTING", "Party bunting", 495, 30, 200, "Five metres of cotton flags."),
+    Gift("CAKE-STAND", "Regency three-tier cake stand", 2495, 4, 25, "Porcelain, 36 cm high."),
+    Gift("ALARM-CLOCK", "Bakelike alarm clock, green", 1575, 6, 40, "Rings loud enough."),
+    Gift("DOORMAT", "Home sweet home doormat", 1495, 8, 50, "Coir, 40 by 60 cm."),
+    Gift("CANDLE-FIG", "Fig candle", 1850, 10, 45, "Burns for 40 hours."),
+    Gift("CARD-SET", "Set of ten note cards", 650, 40, 300, "With envelopes."),
+    Gift("JAM-SET", "Jam making set", 1095, 9, 70, "Printed labels, lids and string."),
+)
+
+
+def load(client: Client) -> int:
+    """Puts on sale what is missing, and gives the number of products that were. Needs the role admin."""
+    for id, (name, priority) in LOCATIONS.items():
+        client.call("POST", "/v1/locations", {"id": id, "name": name, "priority": priority}, allow=(409,))
+    return sum(_put_on_sale(client, gift) for gift in GIFTS)
+
+
+def _put_on_sale(client: Client, gift: Gift) -> bool:
+    wanted = {
+        "sku": gift.sku,
+        "title": gift.title,
+        "description": gift.description,
+        "price_minor": gift.price_minor,
+        "currency": "GBP",
+    }
+    made = client.call("POST", "/v1/products", wanted, allow=(409,))
+    # Stock that is there already has been sold from since: only an empty place is filled.
+    stock = client.call("GET", f"/v1/stock/{gift.sku}", allow=(404,))
+    filled = {level["location"] for level in stock["locations"]} if stock else set()
+    for location, on_hand in (("LON", gift.london), ("LEEDS", gift.leeds)):
+        if location not in filled:
+            client.call("PUT", f"/v1/stock/{gift.sku}/{location}", {"on_hand": on_hand, "reason": REASON})
+    return made is not None
