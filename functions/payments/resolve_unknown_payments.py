@@ -44,7 +44,7 @@ async def call(claimed: list[Attempt], egress: Egress) -> list[Outcome]:
         PaymentUnknown,
     ],
 )
-async def resolve_unknown_payments(outcomes: list[Outcome], work: Work) -> None:
+async def resolve_unknown_payments(outcome: list[Outcome], work: Work) -> None:
     """The answer is the one that the command would have had; what is still unknown is asked again later."""
-    for outcome in sorted(outcomes, key=lambda outcome: outcome.order_id):
-        await settle(outcome, work)
+    for one in sorted(outcome, key=lambda one: one.order_id):
+        await settle(one, work)

@@ -1,4 +1,4 @@
--- Generated from the declarations in functions/ by `python -m infra.manifests generate`; edit those.
+-- Generated from the declarations in functions/ by `python -m infra.manifests generate`.
 -- Roles belong to the server, and several databases of one server may be set up at once: look first, and try again when
 -- another one was quicker.
 create or replace function pg_temp.ensure(satisfied text, command text) returns void language plpgsql as $$
@@ -89,14 +89,14 @@ create policy relay on platform.outbox to shop_relay using (true) with check (tr
 -- payments/authorize_payment
 grant usage on schema payments, platform to fn_authorize_payment;
 grant insert on platform.outbox to fn_authorize_payment;
-grant select, insert on platform.inbox to fn_authorize_payment;
-grant select, insert, update on payments.attempts, payments.ledger, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_authorize_payment;
+grant select, insert on payments.ledger, platform.inbox to fn_authorize_payment;
+grant select, insert, update on payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_authorize_payment;
 create policy emit_authorize_payment on platform.outbox for insert to fn_authorize_payment with check (type in ('shop.payments.payment.authorized.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1'));
 -- payments/capture_payment
 grant usage on schema payments, platform to fn_capture_payment;
 grant insert on platform.outbox to fn_capture_payment;
-grant select, insert on platform.inbox to fn_capture_payment;
-grant select, insert, update on payments.attempts, payments.ledger, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_capture_payment;
+grant select, insert on payments.ledger, platform.inbox to fn_capture_payment;
+grant select, insert, update on payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_capture_payment;
 create policy emit_capture_payment on platform.outbox for insert to fn_capture_payment with check (type in ('shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.unknown.v1'));
 -- catalog/create_product
 grant usage on schema catalog, platform to fn_create_product;
@@ -115,13 +115,14 @@ grant select on catalog.products to fn_list_products;
 -- payments/refund_payment
 grant usage on schema payments, platform to fn_refund_payment;
 grant insert on platform.outbox to fn_refund_payment;
-grant select, insert on platform.inbox to fn_refund_payment;
-grant select, insert, update on payments.attempts, payments.ledger, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_refund_payment;
+grant select, insert on payments.ledger, platform.inbox to fn_refund_payment;
+grant select, insert, update on payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_refund_payment;
 create policy emit_refund_payment on platform.outbox for insert to fn_refund_payment with check (type in ('shop.payments.payment.unknown.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1'));
 -- payments/resolve_unknown_payments
 grant usage on schema payments, platform to fn_resolve_unknown_payments;
 grant insert on platform.outbox to fn_resolve_unknown_payments;
-grant select, insert, update on payments.attempts, payments.ledger, payments.payments, platform.streams to fn_resolve_unknown_payments;
+grant select, insert on payments.ledger to fn_resolve_unknown_payments;
+grant select, insert, update on payments.attempts, payments.payments, platform.streams to fn_resolve_unknown_payments;
 create policy emit_resolve_unknown_payments on platform.outbox for insert to fn_resolve_unknown_payments with check (type in ('shop.payments.payment.authorized.v1', 'shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1'));
 -- catalog/update_product
 grant usage on schema catalog, platform to fn_update_product;
@@ -131,7 +132,7 @@ create policy emit_update_product on platform.outbox for insert to fn_update_pro
 -- payments/void_payment
 grant usage on schema payments, platform to fn_void_payment;
 grant insert on platform.outbox to fn_void_payment;
-grant select, insert on platform.inbox to fn_void_payment;
-grant select, insert, update on payments.attempts, payments.ledger, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_void_payment;
+grant select, insert on payments.ledger, platform.inbox to fn_void_payment;
+grant select, insert, update on payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_void_payment;
 create policy emit_void_payment on platform.outbox for insert to fn_void_payment with check (type in ('shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1'));
 drop function pg_temp.ensure_member, pg_temp.ensure_role, pg_temp.ensure;

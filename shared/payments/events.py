@@ -10,9 +10,10 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.runtime import Event
+from shared.vocabulary import Currency, Minor
 
 Operation = Literal["authorize", "capture", "void", "refund"]
-Minor = Annotated[int, Field(gt=0)]
+Positive = Annotated[Minor, Field(gt=0)]
 
 
 class AuthorizePayment(
@@ -26,8 +27,8 @@ class AuthorizePayment(
     """Answered by PaymentAuthorized or PaymentDeclined. An amount of 0 is authorised without the provider."""
 
     order_id: UUID
-    amount_minor: Annotated[int, Field(ge=0)]
-    currency: str
+    amount_minor: Minor
+    currency: Currency
     payment_token: str
     command_key: str
 
@@ -43,7 +44,7 @@ class CapturePayment(
     """Without an amount: all that is authorised. Answered by PaymentCaptured or CaptureFailed."""
 
     order_id: UUID
-    amount_minor: Minor | None = None
+    amount_minor: Positive | None = None
     command_key: str
 
 
@@ -61,7 +62,7 @@ class VoidPayment(
     """
 
     order_id: UUID
-    amount_minor: Minor | None = None
+    amount_minor: Positive | None = None
     command_key: str
 
 
@@ -77,7 +78,7 @@ class RefundPayment(
 
     order_id: UUID
     refund_id: UUID
-    amount_minor: Minor
+    amount_minor: Positive
     reason: str
     command_key: str
 

@@ -50,4 +50,5 @@ ledger = Table(
     Column("credit_account", Text, nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
     Column("currency", Text, nullable=False),
+    info={"append_only": True},
 )
