@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from infra.cli.plan import Plan, is_goods
+from infra.cli.plan import Plan, is_goods, is_sku
 from infra.cli.retail import Line, minor
+
+LONGEST_TITLE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Product:
 
     @property
     def slug(self) -> str:
-        words = re.sub(r"[^a-z0-9]+", "-", f"{self.title} {self.sku}".lower())
+        words = re.sub(r"[^a-z0-9]+", "-", f"{self.title[:100]} {self.sku}".lower())
         return words.strip("-")
 
 
@@ -44,7 +46,8 @@ def assort(lines: Iterable[Line], plan: Plan) -> Assortment:
     by_sku: dict[str, list[Line]] = {}
     countries: dict[str, str] = {}
     for line in sorted(lines, key=lambda line: (line.at, line.number)):
-        by_sku.setdefault(line.sku, []).append(line)
+        if is_sku(line.sku):
+            by_sku.setdefault(line.sku, []).append(line)
         if line.customer:
             countries[line.customer] = line.country or countries.get(line.customer, "")
     codes = {sku: sorted({line.code for line in told}) for sku, told in by_sku.items()}
@@ -64,7 +67,7 @@ def title(told: Sequence[Line]) -> str:
     shouted = [
         line.description for line in told if line.quantity > 0 and re.fullmatch(r"[^a-z?]{4,}", line.description)
     ]
-    return next((found[-1] for found in (sold, priced, shouted) if found), told[-1].sku)
+    return next((found[-1] for found in (sold, priced, shouted) if found), told[-1].sku)[:LONGEST_TITLE]
 
 
 def price_minor(told: Sequence[Line]) -> int:

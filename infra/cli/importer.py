@@ -118,12 +118,31 @@ class Importer:
 
     async def _brought_up_to_date(self, sku: str, wanted: dict[str, Any]) -> str:
         """`unchanged` or `updated`."""
-        there = await self._shop.get(path("v1", "products", sku))
-        changes = {name: value for name, value in wanted.items() if there.body.get(name) != value}
-        if not changes:
-            return "unchanged"
-        await self._shop.call("PATCH", path("v1", "products", sku), changes, if_match=there.etag)
-        return "updated"
+        where = path("v1", "products", sku)
+        try:
+            there = await self._shop.get(where)
+            changes = {name: value for name, value in wanted.items() if there.body.get(name) != value}
+            if not changes:
+                return "unchanged"
+            await self._shop.call("PATCH", where, changes, if_match=there.etag)
+            return "updated"
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+        return await self._draft_brought_up_to_date(where, wanted)
+
+    async def _draft_brought_up_to_date(self, where: str, wanted: dict[str, Any]) -> str:
+        """A draft cannot be read, but a stale patch tells its version, and one that changes nothing leaves it."""
+        version = 1
+        while True:
+            try:
+                patched = await self._shop.call("PATCH", where, wanted, if_match=f'"{version}"')
+            except Refused as refused:
+                if refused.status != 412:
+                    raise
+                version = int(refused.problem["current_version"])
+            else:
+                return "unchanged" if patched.body["version"] == version else "updated"
 
     async def _customer(self, customer: Customer) -> None:
         body = {"country": customer.country} if customer.country else {}

@@ -7,10 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from infra.cli.retail import Broken, Line, Retail, minor
+from shared.vocabulary import Quantity, Sku
 
 LARGEST_ORDER = 1000
+SKU: TypeAdapter[str] = TypeAdapter(Sku)
+QUANTITY: TypeAdapter[int] = TypeAdapter(Quantity)
 # Carriage, fees, discounts, corrections: things that stand on an invoice and on no shelf.
 NON_GOODS = frozenset(
     {"POST", "DOT", "C2", "C3", "M", "D", "S", "B", "AMAZONFEE", "BANK CHARGES", "CRUK", "ADJUST", "ADJUST2"}
@@ -78,6 +85,20 @@ class Plan:
     not_taken: Sequence[NotTaken]
 
 
+def _fits(kind: TypeAdapter[Any], value: object) -> bool:
+    try:
+        kind.validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+@cache
+def is_sku(code: str) -> bool:
+    """Whether the shop takes it for one."""
+    return _fits(SKU, code)
+
+
 def is_goods(sku: str) -> bool:
     """Whether stock is kept of it."""
     if sku in NON_GOODS:
@@ -123,6 +144,8 @@ def _unreadable(broken: Broken) -> NotTaken:
 
 
 def _objection(line: Line) -> str | None:
+    if not is_sku(line.sku):
+        return f"the shop takes no SKU of the form {line.sku[:70]!r}"
     if line.quantity == 0:
         return "a quantity of zero"
     if line.unit_price < 0:
@@ -134,12 +157,14 @@ def _objection(line: Line) -> str | None:
             return "a guest's cancellation: which sale it belongs to is not known"
     elif line.quantity < 0 and line.unit_price > 0:
         return "a quantity below zero at a price, but no cancellation"
+    if not _fits(QUANTITY, abs(line.quantity)):
+        return "a quantity of more than one line of the shop can hold"
     return None
 
 
 def _adjustment_reason(line: Line) -> str:
     what = "written off" if line.quantity < 0 else "found"
-    return f"{what}: {line.description or 'no reason given'} (invoice {line.invoice})"
+    return f"{what}: {line.description[:120] or 'no reason given'} (invoice {line.invoice[:40]})"
 
 
 def _sales(lines: Iterable[Line]) -> list[Sale]:

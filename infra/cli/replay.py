@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from infra.cli.assortment import LONGEST_TITLE
 from infra.cli.client import Refused, Shop, path, spread
 from infra.cli.plan import Adjustment, NotTaken, Plan, Return, Sale, in_pennies
 from infra.cli.progress import Display
@@ -102,7 +103,7 @@ class Replay:
         return order
 
     def _entries(self, line: Line) -> list[dict[str, Any]]:
-        title = line.description or self._titles.get(line.sku, line.sku)
+        title = line.description[:LONGEST_TITLE] or self._titles.get(line.sku, line.sku)
         return [
             {"sku": line.sku, "title": title, "quantity": quantity, "unit_price_minor": price}
             for quantity, price in in_pennies(line.quantity, line.unit_price)
