@@ -1,6 +1,6 @@
 """Everything that a deployment must know, generated from what the functions declare.
 
-Each generator gives files as {path: text}; `written` below says how every one of them is headed.
+A generator gives files as {path: text}; the directories in OWNED hold generated files only.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,13 +10,15 @@ from shared.runtime.declare import Declaration
 
 ROOT = Path(__file__).parents[2]
 
+OWNED = ("knative/shop/ksvc", "knative/routes", "triggers", "docs/reference/schemas")
+
 Files = dict[str, str]
 Generator = Callable[[list[Declaration]], Files]
 
 
 def headed(text: str, comment: str, generated_from: str) -> str:
     """`text` under a line that says what it is made of."""
-    return f"{comment} Generated from {generated_from} by `python -m infra.manifests generate`; edit those.\n{text}"
+    return f"{comment} Generated from {generated_from} by `python -m infra.manifests generate`.\n{text}"
 
 
 def by_name(declarations: Iterable[Declaration]) -> list[Declaration]:

@@ -6,9 +6,18 @@ from difflib import unified_diff
 import click
 
 from functions import load_all
-from infra.manifests import ROOT, Files, by_name, roles
+from infra.manifests import (
+    OWNED,
+    ROOT,
+    Files,
+    by_name,
+    roles,
+    routes,
+    services,
+    triggers,
+)
 
-GENERATORS = (roles.files,)
+GENERATORS = (roles.files, services.files, triggers.files, routes.files)
 
 
 def generated() -> Files:
@@ -20,6 +29,16 @@ def generated() -> Files:
     }
 
 
+def stale(files: Files) -> list[str]:
+    held = [
+        path
+        for directory in OWNED
+        for path in (ROOT / directory).glob("*")
+        if path.is_file()
+    ]
+    return sorted({path.relative_to(ROOT).as_posix() for path in held} - files.keys())
+
+
 @click.group()
 def cli() -> None:
     """What a deployment must know, from what the functions declare."""
@@ -27,8 +46,12 @@ def cli() -> None:
 
 @cli.command()
 def generate() -> None:
-    """Write every generated file."""
-    for path, text in generated().items():
+    """Write every generated file, and take away those of functions that are no more."""
+    files = generated()
+    for path in stale(files):
+        (ROOT / path).unlink()
+        click.echo(f"removed {path}")
+    for path, text in files.items():
         target = ROOT / path
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists() or target.read_text() != text:
@@ -39,12 +62,15 @@ def generate() -> None:
 @cli.command()
 def check() -> None:
     """Fail with a diff where a generated file is not what the declarations say."""
-    drift = False
-    for path, text in generated().items():
+    files = generated()
+    drift = stale(files)
+    for path in drift:
+        click.echo(f"{path}: no function has it any more")
+    for path, text in files.items():
         target = ROOT / path
         held = target.read_text() if target.exists() else ""
         if held != text:
-            drift = True
+            drift.append(path)
             sys.stdout.writelines(
                 unified_diff(
                     held.splitlines(True),

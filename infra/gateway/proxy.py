@@ -1,0 +1,199 @@
+"""Hands each request to the function that declares its method and path, and streams the answer back."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from aiohttp import (
+    ClientError,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    TCPConnector,
+)
+from yarl import URL
+
+from infra.local.routes import NoRoute, OtherMethods, Routes
+from shared.runtime.log import logger
+from shared.runtime.problems import (
+    MethodNotAllowed,
+    Problem,
+    RouteNotFound,
+    Unavailable,
+)
+from shared.runtime.serve import Receive, Scope, Send
+
+TABLE = Path(__file__).parent / "routes.json"
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+"""RFC 9110, section 7.6.1: these are for one connection only."""
+HEALTH = frozenset({"/health/live", "/health/ready"})
+DEADLINE = ClientTimeout(total=60, connect=5)
+"""A cold start and the longest `Prefer: wait` fit in it."""
+
+
+class Unreachable(
+    Problem, status=502, title="The function did not answer", retry_after_s=1
+):
+    pass
+
+
+class TooLate(Problem, status=504, title="The function did not answer in time"):
+    pass
+
+
+def table() -> Routes[str]:
+    """The generated table: which Service has which method and path."""
+    routes: Routes[str] = Routes()
+    for route in json.loads(TABLE.read_text()):
+        routes.add(route["method"], route["path"], route["service"])
+    return routes
+
+
+class Gateway:
+    """The ASGI application of one process. `upstream` is a URL template with `{service}`."""
+
+    def __init__(self, routes: Routes[str], upstream: str) -> None:
+        self._routes = routes
+        self._upstream = upstream
+        self._session: ClientSession | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        if scope["path"] in HEALTH:
+            await _answer(send, 200, [(b"content-type", b"text/plain")], b"ok\n")
+            return
+        try:
+            service = self._routes.find(scope["method"], scope["path"])
+            await self._pass_on(service, scope, receive, send)
+        except NoRoute:
+            await _refuse(send, RouteNotFound())
+        except OtherMethods as other:
+            await _refuse(send, MethodNotAllowed(allowed=other.allowed))
+
+    async def _pass_on(
+        self, service: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        url = self._upstream.format(service=service) + scope["raw_path"].decode("ascii")
+        if scope["query_string"]:
+            url += "?" + scope["query_string"].decode("ascii")
+        begun = False
+        try:
+            async with self._client().request(
+                scope["method"],
+                URL(
+                    url, encoded=True
+                ),  # passed on as it came: what is encoded stays encoded
+                headers=_forwarded(scope),
+                data=_body(receive) if _has_body(scope) else None,
+                allow_redirects=False,
+            ) as answer:
+                headers = [
+                    (name.lower(), value)
+                    for name, value in answer.raw_headers
+                    if name.lower() not in HOP_BY_HOP
+                ]
+                await send(
+                    {
+                        "type": "http.response.start",
+                        "status": answer.status,
+                        "headers": headers,
+                    }
+                )
+                begun = True
+                async for chunk in answer.content.iter_any():
+                    await send(
+                        {"type": "http.response.body", "body": chunk, "more_body": True}
+                    )
+                await send({"type": "http.response.body", "body": b""})
+        except (TimeoutError, ClientError, OSError) as error:
+            logger().warning(
+                "not passed on", service=service, error=type(error).__name__
+            )
+            if (
+                begun
+            ):  # too late for another status: the connection ends short of its length
+                raise
+            await _refuse(send, _problem(error))
+
+    def _client(self) -> ClientSession:
+        if self._session is None:
+            self._session = ClientSession(
+                connector=TCPConnector(limit=0, keepalive_timeout=30, ttl_dns_cache=30),
+                timeout=DEADLINE,
+                auto_decompress=False,
+                cookie_jar=DummyCookieJar(),
+            )
+        return self._session
+
+
+def _forwarded(scope: Scope) -> list[tuple[str, str]]:
+    """End-to-end headers without those that would pass for an event's, and without the outer host."""
+    kept = [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in scope["headers"]
+        if name not in HOP_BY_HOP
+        and name not in (b"host", b"x-forwarded-host")
+        and not name.startswith(b"ce-")
+    ]
+    outer = next(
+        (
+            value.decode("latin-1")
+            for name, value in scope["headers"]
+            if name == b"host"
+        ),
+        "",
+    )
+    return [*kept, ("x-forwarded-host", outer)]
+
+
+def _has_body(scope: Scope) -> bool:
+    names = {name for name, _ in scope["headers"]}
+    return b"content-length" in names or b"transfer-encoding" in names
+
+
+async def _body(receive: Receive) -> AsyncIterator[bytes]:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError("the caller went away")
+        if message.get("body"):
+            yield message["body"]
+        if not message.get("more_body"):
+            return
+
+
+def _problem(error: Exception) -> Problem:
+    if isinstance(error, asyncio.TimeoutError):
+        return TooLate()
+    return Unreachable() if isinstance(error, ClientError) else Unavailable()
+
+
+async def _refuse(send: Send, problem: Problem) -> None:
+    headers = [
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in problem.headers().items()
+    ]
+    await _answer(send, problem.status, headers, problem.body())
+
+
+async def _answer(
+    send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes
+) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send(
+        {"type": "http.response.start", "status": status, "headers": [*headers, length]}
+    )
+    await send({"type": "http.response.body", "body": body})

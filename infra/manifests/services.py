@@ -1,0 +1,241 @@
+"""Knative Services: one per function, and `api`, the one door to them from outside."""
+
+from dataclasses import dataclass
+
+from infra.manifests import Files
+from infra.manifests.kubernetes import (
+    IMAGE,
+    NAMESPACE,
+    RESTRICTED,
+    Manifest,
+    documents,
+    labels,
+    trigger_kind,
+)
+from shared.runtime.declare import Declaration, Http, OnEvent, Timer
+from shared.runtime.events import PARTITIONS
+
+TIMEOUT_S = 90
+"""More than a handler's 20 s and a KafkaSource's 30 s; also the grace that Knative gives when it drains an instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Instances at least and at most, calls at a time in one, database connections of one, and why."""
+
+    least: int
+    most: int
+    concurrency: int
+    pool: int
+    reason: str
+
+
+def scale(declaration: Declaration) -> Scale:
+    match declaration.trigger:
+        case Http() if declaration.warm:
+            return Scale(
+                1, 5, 16, 4, "a customer waits for it, so one instance is always there"
+            )
+        case Http():
+            return Scale(
+                0,
+                5,
+                16,
+                4,
+                "called now and then: a cold start is cheaper than an idle instance",
+            )
+        case OnEvent():
+            least = 1 if declaration.warm else 0
+            return Scale(
+                least,
+                2,
+                PARTITIONS,
+                4,
+                f"one event at a time from each of {PARTITIONS} partitions of a topic",
+            )
+        case Timer():
+            return Scale(0, 1, 1, 2, "one run at a time; it finds its work by state")
+
+
+def files(declarations: list[Declaration]) -> Files:
+    written = {
+        f"knative/{NAMESPACE}/ksvc/{declaration.service}.yaml": documents(
+            [_service(declaration)],
+            f"the declaration in {declaration.module.replace('.', '/')}.py",
+        )
+        for declaration in declarations
+    }
+    return written | {
+        f"knative/{NAMESPACE}/ksvc/api.yaml": documents(
+            [_gateway()], "infra/manifests/services.py"
+        )
+    }
+
+
+def _service(declaration: Declaration) -> Manifest:
+    chosen = scale(declaration)
+    return {
+        "apiVersion": "serving.knative.dev/v1",
+        "kind": "Service",
+        "metadata": {
+            "name": declaration.service,
+            "namespace": NAMESPACE,
+            "labels": {
+                **labels(declaration, "function"),
+                "kn-shop/trigger": trigger_kind(declaration),
+                "networking.knative.dev/visibility": "cluster-local",
+            },
+            "annotations": _annotations(declaration),
+        },
+        "spec": {
+            "template": {
+                "metadata": {
+                    "labels": labels(declaration, "function"),
+                    "annotations": {
+                        "autoscaling.knative.dev/min-scale": str(chosen.least),
+                        "autoscaling.knative.dev/max-scale": str(chosen.most),
+                        "kn-shop/scale-reason": chosen.reason,
+                    },
+                },
+                "spec": {
+                    "serviceAccountName": "function",
+                    "automountServiceAccountToken": False,
+                    "containerConcurrency": chosen.concurrency,
+                    "timeoutSeconds": TIMEOUT_S,
+                    "containers": [
+                        {
+                            "name": "function",
+                            "image": IMAGE,
+                            "command": ["python3", "-m", "functions_framework"],
+                            "args": [
+                                "--source",
+                                "main.py",
+                                "--target",
+                                declaration.name,
+                                "--asgi",
+                            ],
+                            "env": [
+                                {
+                                    "name": "DATABASE_URL",
+                                    "valueFrom": {
+                                        "secretKeyRef": {
+                                            "name": f"db-{declaration.service}",
+                                            "key": "url",
+                                        }
+                                    },
+                                },
+                                {"name": "DB_POOL", "value": str(chosen.pool)},
+                            ],
+                            "envFrom": [{"configMapRef": {"name": "shop"}}],
+                            **_running("25m", "96Mi", "256Mi"),
+                        }
+                    ],
+                    "volumes": [SCRATCH],
+                },
+            }
+        },
+    }
+
+
+SCRATCH: Manifest = {
+    "name": "scratch",
+    "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"},
+}
+"""The server keeps its workers' heartbeat in /tmp; nothing else is written anywhere."""
+
+
+def _running(cpu: str, memory: str, most_memory: str) -> Manifest:
+    return {
+        "ports": [{"name": "http1", "containerPort": 8080}],
+        "readinessProbe": {"httpGet": {"path": "/health/ready"}},
+        "livenessProbe": {
+            "httpGet": {"path": "/health/live"},
+            "initialDelaySeconds": 10,
+            "periodSeconds": 10,
+            "timeoutSeconds": 5,
+        },
+        "resources": {
+            "requests": {"cpu": cpu, "memory": memory},
+            "limits": {"memory": most_memory},
+        },
+        "securityContext": RESTRICTED,
+        "volumeMounts": [{"name": "scratch", "mountPath": "/tmp"}],
+    }
+
+
+def _annotations(declaration: Declaration) -> dict[str, str]:
+    said = {"kn-shop/use-case": declaration.summary}
+    match declaration.trigger:
+        case Http() as http:
+            said["kn-shop/route"] = f"{http.method} {http.path}"
+            said["kn-shop/roles"] = " ".join(http.roles)
+        case OnEvent() as event:
+            said["kn-shop/consumes"] = " ".join(
+                sorted(kind.type for kind in event.events)
+            ) or " ".join(event.topics)
+        case Timer() as timer:
+            said["kn-shop/schedule"] = timer.schedule
+    for verb, tables in (("reads", declaration.reads), ("writes", declaration.writes)):
+        if tables:
+            said[f"kn-shop/{verb}"] = " ".join(
+                sorted({table.fullname for table in tables})
+            )
+    if declaration.emits:
+        said["kn-shop/emits"] = " ".join(
+            sorted({kind.type for kind in declaration.emits})
+        )
+    return said
+
+
+def _gateway() -> Manifest:
+    own = {
+        "app.kubernetes.io/name": "api",
+        "app.kubernetes.io/component": "gateway",
+        "app.kubernetes.io/part-of": "kn-shop",
+        "app.kubernetes.io/managed-by": "kn-shop",
+    }
+    return {
+        "apiVersion": "serving.knative.dev/v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "api",
+            "namespace": NAMESPACE,
+            "labels": own,
+            "annotations": {
+                "kn-shop/use-case": "Route each method and path to its function"
+            },
+        },
+        "spec": {
+            "template": {
+                "metadata": {
+                    "labels": own,
+                    "annotations": {
+                        "autoscaling.knative.dev/min-scale": "1",
+                        "autoscaling.knative.dev/max-scale": "5",
+                        "kn-shop/scale-reason": "every call passes here",
+                    },
+                },
+                "spec": {
+                    "serviceAccountName": "function",
+                    "automountServiceAccountToken": False,
+                    "containerConcurrency": 200,
+                    "timeoutSeconds": TIMEOUT_S,
+                    "containers": [
+                        {
+                            "name": "gateway",
+                            "image": IMAGE,
+                            "command": ["python3", "-m", "infra.gateway"],
+                            "env": [
+                                {
+                                    "name": "UPSTREAM",
+                                    "value": f"http://{{service}}.{NAMESPACE}.svc.cluster.local",
+                                }
+                            ],
+                            **_running("50m", "64Mi", "256Mi"),
+                        }
+                    ],
+                    "volumes": [SCRATCH],
+                },
+            }
+        },
+    }
