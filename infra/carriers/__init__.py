@@ -79,7 +79,7 @@ class Session(Protocol):
     async def commit(self, offsets: dict[Lane, int]) -> None:
         """Remembers the next offset of each lane."""
 
-    async def bury(self, topic: str, key: str, envelope: Envelope) -> None:
+    async def bury(self, topic: str, key: str, letter: Envelope) -> None:
         """Appends a dead letter durably before it returns."""
 
 

@@ -10,16 +10,10 @@ from psycopg import AsyncConnection, Connection, sql
 from psycopg.rows import TupleRow
 
 from infra.carriers import Batch, Consumer, Lane, Record
-from shared.runtime.events import PARTITIONS, Envelope, partition_of
+from infra.carriers.rows import ENVELOPE, PREPARE_LOCK, envelope
+from shared.runtime.events import Envelope, partition_of
 
-LOCKS = 0x5E1A  # the class of the relay's advisory locks, one per shard
 BATCH = 400
-
-# Read Committed: the second statement takes its snapshot after the locks are held, so no shard's predecessor is missed.
-_LOCK = sql.SQL(
-    "prepare relay_lock as select set_config('relay.shards', coalesce(array_agg(shard)::text, '{{}}'), true)"
-    " from generate_series(0, {last}) shard where pg_try_advisory_xact_lock({locks}, shard)"
-).format(last=sql.Literal(PARTITIONS - 1), locks=sql.Literal(LOCKS))
 
 # A payload over Postgres's 8,000 bytes is left out: the reader then looks at the heads itself.
 _PUBLISH = sql.SQL("""
@@ -59,7 +53,7 @@ class EmbeddedOutlet:
         connection.execute("set enable_seqscan = off")
         connection.execute("set enable_hashjoin = off")
         connection.execute("set enable_mergejoin = off")
-        connection.execute(_LOCK)
+        connection.execute(PREPARE_LOCK)
         connection.execute(_PUBLISH)
 
     def drain(self, connection: Connection[Any]) -> tuple[int, bool]:
@@ -80,13 +74,10 @@ _PARTITIONS_EACH = 64
 _POLL_S = 1.0
 _LEADER = 0x5E1B
 
-_READ = """
-select log.topic, log.partition, log.log_offset, log.key, log.id::text, log.source, log.type,
-       to_char(log.time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), log.data, log.subject, log.sequence::text,
-       log.correlationid, log.causationid, log.traceparent, log.content_type, log.extensions::text
-from unnest(%s::text[], %s::smallint[], %s::bigint[]) as wanted(topic, partition, next_offset)
+_READ = f"""
+select log.* from unnest(%s::text[], %s::smallint[], %s::bigint[]) as wanted(topic, partition, next_offset)
 cross join lateral (
-  select * from platform.outbox
+  select topic, partition, log_offset, {ENVELOPE} from platform.outbox
   where topic = wanted.topic and partition = wanted.partition and log_offset >= wanted.next_offset
     and published_at is not null
   order by log_offset limit %s
@@ -218,23 +209,23 @@ class EmbeddedSession:
         )
         await self._connection.execute(_COMMIT, columns)
 
-    async def bury(self, topic: str, key: str, envelope: Envelope) -> None:
+    async def bury(self, topic: str, key: str, letter: Envelope) -> None:
         row = (
-            envelope.id,
-            envelope.source,
-            envelope.type,
-            envelope.subject,
+            letter.id,
+            letter.source,
+            letter.type,
+            letter.subject,
             topic,
             partition_of(key),
             key,
-            envelope.sequence,
-            envelope.time,
-            envelope.correlationid,
-            envelope.causationid,
-            envelope.traceparent,
-            orjson.dumps(dict(envelope.extensions)).decode(),
-            envelope.datacontenttype,
-            envelope.data,
+            letter.sequence,
+            letter.time,
+            letter.correlationid,
+            letter.causationid,
+            letter.traceparent,
+            orjson.dumps(dict(letter.extensions)).decode(),
+            letter.datacontenttype,
+            letter.data,
         )
         await self._connection.execute(_BURY, row)
 
@@ -273,7 +264,7 @@ class EmbeddedSession:
         async with self._connection.cursor(binary=True) as cursor:
             await cursor.execute(_READ, (topics, partitions, [self._wanted[place] for place in places], _ROWS_EACH))
             rows = await cursor.fetchall()
-        found = [_record(row) for row in rows]
+        found = [Record(row[0], row[1], row[2], row[3], envelope(row[3:])) for row in rows]
         last = {(record.topic, record.partition): record.offset for record in found}
         for place in places:  # what is left goes to the end of the queue, so that every partition has its turn
             del self._wanted[place]
@@ -287,39 +278,3 @@ class EmbeddedSession:
                     self._next[lane] = record.offset + 1
                     news.append((lane, record))
         return news
-
-
-def _record(row: TupleRow) -> Record:
-    (
-        topic,
-        partition,
-        offset,
-        key,
-        id_,
-        source,
-        type_,
-        time,
-        data,
-        subject,
-        sequence,
-        *traced,
-        content_type,
-        extensions,
-    ) = row
-    correlationid, causationid, traceparent = traced
-    envelope = Envelope(
-        id=id_,
-        source=source,
-        type=type_,
-        time=time,
-        data=data,
-        subject=subject,
-        partitionkey=key,
-        sequence=sequence,
-        correlationid=correlationid,
-        causationid=causationid,
-        traceparent=traceparent,
-        datacontenttype=content_type,
-        extensions=orjson.loads(extensions) if extensions else {},
-    )
-    return Record(topic, partition, offset, key, envelope)

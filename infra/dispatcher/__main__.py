@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 import functions
-from infra.carriers.chosen import source
+from infra.carriers.chosen import carrier_url, source
 from infra.dispatcher.delivery import in_process, over_http
 from infra.dispatcher.dispatcher import Dispatcher, Rules
 from infra.dispatcher.subscriptions import subscriptions
@@ -43,7 +43,7 @@ async def run(environ: Mapping[str, str]) -> None:
         stack.enter_context(
             health_server(int(port) if port else None, live=lambda: dispatcher.live, ready=lambda: dispatcher.ready)
         )
-        timers = asyncio.create_task(Timers(environ["DATABASE_URL"], deliver, schedules(declarations)).run())
+        timers = asyncio.create_task(Timers(carrier_url(environ), deliver, schedules(declarations)).run())
         if environ.get("DISPATCH_TIMERS") == "off":
             timers.cancel()
         await dispatcher.run()

@@ -17,8 +17,8 @@ class Subscription:
     families: frozenset[str] | None
 
     def wants(self, type: str) -> bool:
-        """Whether the function would do more than answer 2xx: an unknown version of its types it refuses with 422."""
-        return self.families is None or family(type) in self.families
+        """Whether the function might do more than answer 2xx: unknown versions of its types, and strangers, it may refuse."""
+        return self.families is None or family(type) in self.families or not type.startswith("shop.")
 
 
 def subscriptions(declarations: Iterable[Declaration]) -> list[Subscription]:

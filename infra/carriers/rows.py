@@ -1,0 +1,44 @@
+"""Outbox rows as envelopes, and the relay's locks: shared by both carriers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from psycopg import sql
+
+from shared.runtime.events import PARTITIONS, Envelope
+
+LOCKS = 0x5E1A  # the class of the relay's advisory locks, one per shard
+
+# Read Committed: the statement after this one takes its snapshot with the locks held, so it sees all that the shard's
+# holder before did.
+PREPARE_LOCK = sql.SQL(
+    "prepare relay_lock as select set_config('relay.shards', coalesce(array_agg(shard)::text, '{{}}'), true)"
+    " from generate_series(0, {last}) shard where pg_try_advisory_xact_lock({locks}, shard)"
+).format(last=sql.Literal(PARTITIONS - 1), locks=sql.Literal(LOCKS))
+
+ENVELOPE = """
+key, id::text, source, type, to_char(time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), data, subject,
+sequence::text, correlationid, causationid, traceparent, content_type, extensions::text
+"""
+
+
+def envelope(columns: Sequence[Any]) -> Envelope:
+    """The envelope of a row's ENVELOPE columns."""
+    key, id_, source, type_, time, data, subject, sequence, correlationid, causationid, traceparent, *rest = columns
+    content_type, extensions = rest
+    return Envelope(
+        id=id_,
+        source=source,
+        type=type_,
+        time=time,
+        data=data,
+        subject=subject,
+        partitionkey=key,
+        sequence=sequence,
+        correlationid=correlationid,
+        causationid=causationid,
+        traceparent=traceparent,
+        datacontenttype=content_type,
+        extensions=orjson.loads(extensions) if extensions else {},
+    )
