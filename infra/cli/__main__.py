@@ -70,6 +70,7 @@ def import_(connection: Connection, file: Path, location: str, concurrency: int,
             return await Importer(shop, retail.digest, location, display, concurrency).bring(assortment)
 
     done = run(bring(), when_interrupted=AGAIN)
+    done.unreadable_lines = len(retail.broken)
     if output:
         show(done.as_json(), output)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from infra.cli.assortment import Assortment, Customer, Product
@@ -24,10 +24,19 @@ class Imported:
     customers: int = 0
     opening_stock: Counter[str] = field(default_factory=lambda: Counter(skus=0, units=0))
     merged: dict[str, list[str]] = field(default_factory=dict)
+    unreadable_lines: int = 0
     failed: list[dict[str, str]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {
+            "products": {how: self.products[how] for how in ("created", "updated", "unchanged")},
+            "untracked": self.untracked,
+            "customers": self.customers,
+            "opening_stock": dict(self.opening_stock),
+            "merged": self.merged,
+            "unreadable_lines": self.unreadable_lines,
+            "failed": self.failed,
+        }
 
     def as_text(self) -> str:
         told = [
@@ -36,7 +45,7 @@ class Imported:
         ]
         told += [f"NOT BROUGHT: {entry['what']}: {entry['name']}: {entry['reason']}" for entry in self.failed]
         products = ", ".join(f"{count} {how}" for how, count in sorted(self.products.items())) or "none"
-        stock = self.opening_stock
+        stock, unreadable = self.opening_stock, self.unreadable_lines
         return "\n".join(
             [
                 *told,
@@ -45,6 +54,7 @@ class Imported:
                 f"Codes merged by case: {len(self.merged)} SKUs.",
                 f"Customers: {self.customers}.",
                 f"Opening stock: {stock['units']} units of {stock['skus']} SKUs.",
+                *([f"Lines that cannot be read, as `kn-shop replay` lists: {unreadable}."] if unreadable else []),
             ]
         )
 

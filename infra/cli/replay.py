@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.cli.assortment import LONGEST_TITLE
@@ -17,8 +17,13 @@ from infra.cli.retail import CURRENCY, ZONE, Line, Retail
 CARD = "tok_approve"
 WAIT_S = 20
 SETTLE_S = 120.0
-FINAL = frozenset({"confirmed", "completed", "rejected", "cancelled", "expired"})
-SOLD = frozenset({"confirmed", "completed"})
+
+
+def ended(order: Mapping[str, Any]) -> bool:
+    """Whether nothing more is to come: a confirmed order ends with its capture, if there is anything to capture."""
+    if order["status"] == "confirmed":
+        return order["payment"] not in ("none", "authorized") or not order["total_minor"]
+    return order["status"] in ("rejected", "cancelled")
 
 
 def moment(line: Line) -> str:
@@ -72,14 +77,14 @@ class Replay:
         except Refused as refused:
             self._tally.refused(sale.lines, _reason(refused))
             return
-        if order["status"] in SOLD:
-            self._tally.sold(sale.month, sale.lines, order["total_minor"])
-        elif order["status"] in FINAL:
-            why = order.get("reason") or "no reason given"
-            self._tally.refused(sale.lines, f"the order was {order['status']}: {why}")
-        else:
+        if not ended(order):
             said = f"the order is still {order['status']} after {self._timeout_s:.0f} s: run again to see its end"
             self._tally.refused(sale.lines, said)
+        elif order["status"] == "confirmed":
+            self._tally.sold(sale.month, sale.lines, order["total_minor"])
+        else:
+            why = order.get("reason") or "no reason given"
+            self._tally.refused(sale.lines, f"the order was {order['status']}: {why}")
 
     async def _placed(self, sale: Sale) -> dict[str, Any]:
         """The order in its final state, or as far as it came in time."""
@@ -96,7 +101,7 @@ class Replay:
         )
         order: dict[str, Any] = reply.body
         ends_at, pause_s = time.monotonic() + self._timeout_s, 0.1
-        while order["status"] not in FINAL and time.monotonic() < ends_at:
+        while not ended(order) and time.monotonic() < ends_at:
             await asyncio.sleep(pause_s)
             pause_s = min(2.0, pause_s * 2)
             order = (await self._shop.get(path("v1", "orders", order["id"]))).body
