@@ -1,13 +1,14 @@
 """A real provider for the payments domain, and a check after every test that three sets of books agree."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import pytest
 
-from shared.runtime import Event
+from shared.runtime import Event, Work
 from shared.runtime.auth import Caller
 from shared.runtime.serve import Runtime
 from shared.runtime.settings import Settings
@@ -19,7 +20,8 @@ SUMS = """
 select p.order_id, p.authorized_minor, p.captured_minor, p.voided_minor, p.refunded_minor,
   coalesce(sum(l.amount_minor) filter (where debit_account = 'authorized'), 0) as authorized,
   coalesce(sum(l.amount_minor) filter (where debit_account = 'captured'), 0) as captured,
-  coalesce(sum(l.amount_minor) filter (where (credit_account, debit_account) = ('authorized', 'customer')), 0) as voided,
+  coalesce(sum(l.amount_minor) filter (where (debit_account, credit_account) = ('customer', 'authorized')), 0)
+    as voided,
   coalesce(sum(l.amount_minor) filter (where credit_account = 'captured'), 0) as refunded
 from payments.payments p left join payments.ledger l using (order_id)
 where not exists (select from payments.attempts a where a.order_id = p.order_id and a.finished_at is null)
@@ -63,21 +65,36 @@ def charged(provider: ProviderServer, order: UUID) -> tuple[int, int, int, int]:
     return authorized, captured, voided, refunded
 
 
-class RunKilled(Protocol):
-    async def __call__(self, function: Any, command: Event, *, called: bool = True) -> None: ...
+class Halt(Protocol):
+    async def __call__(
+        self, function: Any, command: Event, *, called: bool = True
+    ) -> Callable[[], Awaitable[list[Event]]]: ...
 
 
 @pytest.fixture
-def run_killed(runtime: Runtime) -> RunKilled:
-    """A run whose process dies before it settles; `called=False`: before it calls the provider, too."""
+def halt(runtime: Runtime) -> Halt:
+    """A run that stops before it settles, as if killed; `called=False`: before it calls the provider, too.
 
-    async def run_killed(function: Any, command: Event, *, called: bool = True) -> None:
+    Gives what goes on with it after all: then it was only slow.
+    """
+
+    async def halt(function: Any, command: Event, *, called: bool = True) -> Callable[[], Awaitable[list[Event]]]:
         declaration = declaration_of(function)
         assert declaration.prepare is not None and declaration.call is not None
-        fixed = Fixed(NOW, uuid4)
-        async with unit_of_work(runtime.database, declaration, Caller("", frozenset()), Cause("test"), fixed) as work:
-            attempt = await declaration.prepare(command, work)
-        if called:
-            await declaration.call(attempt, runtime.egress)
 
-    return run_killed
+        def part() -> AbstractAsyncContextManager[Work]:
+            nobody = Caller("", frozenset())
+            return unit_of_work(runtime.database, declaration, nobody, Cause("test"), Fixed(NOW, uuid4))
+
+        async with part() as work:
+            attempt = await declaration.prepare(command, work)
+        outcome = await declaration.call(attempt, runtime.egress) if called else None
+
+        async def go_on() -> list[Event]:
+            async with part() as work:
+                await function(command, outcome, work)
+            return work.emitted
+
+        return go_on
+
+    return halt

@@ -12,7 +12,7 @@ from shared.payments.events import PaymentAuthorized, PaymentDeclined, PaymentUn
 from shared.runtime.answers import Answer
 from tests.conftest import Books, Run
 from tests.functions.payments.commands import authorize, capture, void
-from tests.functions.payments.conftest import RunKilled, charged
+from tests.functions.payments.conftest import Halt, charged
 from tests.provider import ProviderServer
 
 
@@ -124,9 +124,9 @@ async def test_an_event_delivered_twice_has_one_effect(
 
 @pytest.mark.parametrize("token", ["tok_approve", "tok_error_after_charge"])
 async def test_a_process_that_dies_after_the_charge_charges_once(
-    run: Run, run_killed: RunKilled, provider: ProviderServer, order: UUID, token: str
+    run: Run, halt: Halt, provider: ProviderServer, order: UUID, token: str
 ) -> None:
-    await run_killed(authorize_payment, authorize(order, token))
+    await halt(authorize_payment, authorize(order, token))
     _, emitted = await run(authorize_payment, authorize(order, token))
 
     assert emitted == [authorized(order)]
@@ -134,9 +134,9 @@ async def test_a_process_that_dies_after_the_charge_charges_once(
 
 
 async def test_a_process_that_dies_before_the_charge_charges_once(
-    run: Run, run_killed: RunKilled, provider: ProviderServer, order: UUID
+    run: Run, halt: Halt, provider: ProviderServer, order: UUID
 ) -> None:
-    await run_killed(authorize_payment, authorize(order), called=False)
+    await halt(authorize_payment, authorize(order), called=False)
     _, emitted = await run(authorize_payment, authorize(order))
 
     assert emitted == [authorized(order)]

@@ -13,7 +13,7 @@ from shared.payments.events import CaptureFailed, PaymentCaptured, PaymentUnknow
 from shared.runtime.answers import Answer
 from tests.conftest import Books, Run
 from tests.functions.payments.commands import authorize, capture, void
-from tests.functions.payments.conftest import RunKilled, charged
+from tests.functions.payments.conftest import Halt, charged
 from tests.provider import ProviderServer
 
 
@@ -39,7 +39,9 @@ async def test_all_that_is_authorised(run: Run, db: Books, provider: ProviderSer
 async def test_in_parts_and_never_more_than_is_left(run: Run, provider: ProviderServer, order: UUID) -> None:
     await run(authorize_payment, authorize(order))
 
-    assert (await run(capture_payment, capture(order, 700, key="1")))[1] == [captured(order, 700, key="1")]
+    assert (await run(capture_payment, capture(order, 700, key=f"{order}:1")))[1] == [
+        captured(order, 700, key=f"{order}:1")
+    ]
     _, emitted = await run(capture_payment, capture(order, 301, key=f"{order}:2"))
     assert emitted == [failed(order, "exceeds_authorized", 301, key=f"{order}:2")]
     assert (await run(capture_payment, capture(order)))[1] == [captured(order, 300)]
@@ -92,10 +94,10 @@ async def test_a_capture_without_an_answer_is_unknown(
 
 
 async def test_a_process_that_dies_after_the_capture_captures_once(
-    run: Run, run_killed: RunKilled, provider: ProviderServer, order: UUID
+    run: Run, halt: Halt, provider: ProviderServer, order: UUID
 ) -> None:
     await run(authorize_payment, authorize(order))
-    await run_killed(capture_payment, capture(order))
+    await halt(capture_payment, capture(order))
 
     assert (await run(capture_payment, capture(order)))[1] == [captured(order)]
     assert charged(provider, order) == (1000, 1000, 0, 0)

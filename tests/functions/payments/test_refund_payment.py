@@ -13,7 +13,7 @@ from shared.payments.events import PaymentUnknown, RefundFailed, RefundSucceeded
 from shared.runtime.answers import Answer
 from tests.conftest import Books, Run
 from tests.functions.payments.commands import authorize, capture, refund, refund_id
-from tests.functions.payments.conftest import RunKilled, charged
+from tests.functions.payments.conftest import Halt, charged
 from tests.provider import ProviderServer
 
 
@@ -99,10 +99,10 @@ async def test_a_refund_without_an_answer_is_unknown(run: Run, provider: Provide
 
 
 async def test_a_process_that_dies_after_the_refund_pays_once(
-    run: Run, run_killed: RunKilled, provider: ProviderServer, order: UUID
+    run: Run, halt: Halt, provider: ProviderServer, order: UUID
 ) -> None:
     await paid(run, order)
-    await run_killed(refund_payment, refund(order, 1, 100))
+    await halt(refund_payment, refund(order, 1, 100))
 
     assert (await run(refund_payment, refund(order, 1, 100)))[1] == [refunded(order, 1, 100)]
     assert charged(provider, order) == (1000, 1000, 0, 100)

@@ -21,7 +21,7 @@ from shared.payments.events import (
 )
 from tests.conftest import NOW, Books, Run
 from tests.functions.payments.commands import authorize, capture, refund, refund_id, void
-from tests.functions.payments.conftest import RunKilled, charged
+from tests.functions.payments.conftest import Halt, charged
 from tests.provider import ProviderServer
 
 SOON = NOW + timedelta(seconds=2)
@@ -117,9 +117,9 @@ async def test_an_absent_provider_is_asked_again_ever_more_rarely(
 
 @pytest.mark.parametrize("called", [True, False])
 async def test_what_a_killed_process_left_is_driven_on(
-    run: Run, run_killed: RunKilled, provider: ProviderServer, order: UUID, called: bool
+    run: Run, halt: Halt, provider: ProviderServer, order: UUID, called: bool
 ) -> None:
-    await run_killed(authorize_payment, authorize(order), called=called)
+    await halt(authorize_payment, authorize(order), called=called)
 
     assert (await run(resolve_unknown_payments, now=NOW + timedelta(seconds=14)))[1] == []
     assert (await run(resolve_unknown_payments, now=NOW + timedelta(seconds=16)))[1] == [authorized(order)]
@@ -157,12 +157,18 @@ async def test_commands_that_wait_are_taken_in_their_order(run: Run, provider: P
     assert charged(provider, order) == (1000, 1000, 0, 400)
 
 
-async def test_a_late_run_of_the_handler_and_the_timer_settle_once(
-    run: Run, db: Books, provider: ProviderServer, order: UUID
-) -> None:
+async def test_ticks_at_once_settle_once(run: Run, db: Books, order: UUID) -> None:
     await run(authorize_payment, authorize(order, "tok_error_after_charge"))
 
     runs = await asyncio.gather(*(run(resolve_unknown_payments, now=SOON) for _ in range(4)))
 
     assert [event for _, emitted in runs for event in emitted] == [authorized(order)]
+    assert await db.value("select count(*) from payments.ledger") == 1
+
+
+async def test_a_slow_handler_and_the_timer_settle_once(run: Run, halt: Halt, db: Books, order: UUID) -> None:
+    go_on = await halt(authorize_payment, authorize(order))
+    assert (await run(resolve_unknown_payments, now=NOW + timedelta(seconds=16)))[1] == [authorized(order)]
+
+    assert await go_on() == []
     assert await db.value("select count(*) from payments.ledger") == 1

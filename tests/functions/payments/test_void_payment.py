@@ -8,7 +8,7 @@ from functions.payments.void_payment import void_payment
 from shared.payments.events import PaymentUnknown, PaymentVoided, VoidFailed
 from tests.conftest import Books, Run
 from tests.functions.payments.commands import authorize, capture, void
-from tests.functions.payments.conftest import RunKilled, charged
+from tests.functions.payments.conftest import Halt, charged
 from tests.provider import ProviderServer
 
 
@@ -79,10 +79,10 @@ async def test_a_void_without_an_answer_is_unknown(run: Run, provider: ProviderS
 
 
 async def test_a_process_that_dies_after_the_void_voids_once(
-    run: Run, run_killed: RunKilled, provider: ProviderServer, order: UUID
+    run: Run, halt: Halt, provider: ProviderServer, order: UUID
 ) -> None:
     await run(authorize_payment, authorize(order))
-    await run_killed(void_payment, void(order))
+    await halt(void_payment, void(order))
 
     assert (await run(void_payment, void(order)))[1] == [voided(order)]
     assert charged(provider, order) == (1000, 0, 1000, 0)
