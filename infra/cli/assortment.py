@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from infra.cli.plan import Plan, is_goods, is_sku
+from infra.cli.plan import Plan, is_goods, is_name, is_sku
 from infra.cli.retail import Line, minor
 
 LONGEST_TITLE = 200
@@ -48,7 +48,7 @@ def assort(lines: Iterable[Line], plan: Plan) -> Assortment:
     for line in sorted(lines, key=lambda line: (line.at, line.number)):
         if is_sku(line.sku):
             by_sku.setdefault(line.sku, []).append(line)
-        if line.customer:
+        if line.customer and is_name(line.customer):
             countries[line.customer] = line.country or countries.get(line.customer, "")
     codes = {sku: sorted({line.code for line in told}) for sku, told in by_sku.items()}
     return Assortment(

@@ -22,6 +22,7 @@ QUANTITY: TypeAdapter[int] = TypeAdapter(Quantity)
 NON_GOODS = frozenset(
     {"POST", "DOT", "C2", "C3", "M", "D", "S", "B", "AMAZONFEE", "BANK CHARGES", "CRUK", "ADJUST", "ADJUST2"}
 )
+NAME = re.compile(r"[A-Za-z0-9][ -~]{0,79}")
 GOODS_WITHOUT_A_NUMBER = re.compile(r"DCGS.*|PADS")
 
 
@@ -99,6 +100,11 @@ def is_sku(code: str) -> bool:
     return _fits(SKU, code)
 
 
+def is_name(text: str) -> bool:
+    """Whether the shop takes it as the name of an invoice or a customer, in its paths and keys too."""
+    return bool(NAME.fullmatch(text))
+
+
 def is_goods(sku: str) -> bool:
     """Whether stock is kept of it."""
     if sku in NON_GOODS:
@@ -146,6 +152,10 @@ def _unreadable(broken: Broken) -> NotTaken:
 def _objection(line: Line) -> str | None:
     if not is_sku(line.sku):
         return f"the shop takes no SKU of the form {line.sku[:70]!r}"
+    if not is_name(line.invoice):
+        return "the shop takes no invoice number of this form"
+    if line.customer is not None and not is_name(line.customer):
+        return f"the shop takes no customer of the form {line.customer[:80]!r}"
     if line.quantity == 0:
         return "a quantity of zero"
     if line.unit_price < 0:

@@ -262,13 +262,17 @@ def _line(number: int, invoice: str, position: int, cells: dict[str, str], layou
         invoice=invoice,
         position=position,
         code=code,
-        description=" ".join(cells.get("description", "").split()),
+        description=_printable(cells.get("description", "")),
         quantity=_quantity(cells["quantity"]),
         at=_moment(cells["at"], layout.day_first),
         unit_price=_price(cells["price"], layout.delimiter),
         customer=_known(_plain_number(cells.get("customer", ""))),
-        country=_known(cells.get("country", "")) or "",
+        country=_known(_printable(cells.get("country", ""))) or "",
     )
+
+
+def _printable(text: str) -> str:
+    return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
 
 
 def _plain_number(text: str) -> str:
