@@ -1,8 +1,11 @@
 """Show one published product (PROD-004)."""
 
+from typing import Annotated
+
 from sqlalchemy import bindparam, select
 
 from shared.catalog.problems import UnknownProduct
+from shared.catalog.products import Product
 from shared.catalog.tables import products
 from shared.runtime import Document, Request, Work, http
 from shared.vocabulary import Sku
@@ -17,8 +20,8 @@ class GetProduct(Request):
 
 
 @http("GET /v1/products/{sku}", role="public", cache_s=5, reads=[products], warm=True)
-async def get_product(request: GetProduct, work: Work) -> Document:
-    """Gives the prerendered Product. Raises UnknownProduct, also for one that is not published."""
+async def get_product(request: GetProduct, work: Work) -> Annotated[Document, Product]:
+    """Gives the row as it was rendered when it was written. Raises UnknownProduct, also for one that is not published."""
     row = await work.db.one(DOCUMENT, sku=request.sku)
     if row is None:
         raise UnknownProduct(sku=request.sku)

@@ -10,14 +10,25 @@ from infra.manifests import (
     OWNED,
     ROOT,
     Files,
+    asyncapi,
     by_name,
+    openapi,
+    reference,
     roles,
     routes,
     services,
     triggers,
 )
 
-GENERATORS = (roles.files, services.files, triggers.files, routes.files)
+GENERATORS = (
+    roles.files,
+    services.files,
+    triggers.files,
+    routes.files,
+    openapi.files,
+    asyncapi.files,
+    reference.files,
+)
 
 
 def generated() -> Files:

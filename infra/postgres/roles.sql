@@ -44,14 +44,24 @@ $$;
 select pg_temp.ensure_role('shop_app', 'noinherit');
 select pg_temp.ensure_role('shop_relay');
 select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from unnest(array[
+  'fn_advance_order',
   'fn_authorize_payment',
+  'fn_cancel_order',
   'fn_capture_payment',
   'fn_create_product',
+  'fn_drive_sagas',
+  'fn_get_order',
   'fn_get_payment',
   'fn_get_product',
+  'fn_list_my_orders',
   'fn_list_products',
+  'fn_place_order',
+  'fn_record_order',
   'fn_refund_payment',
   'fn_resolve_unknown_payments',
+  'fn_return_goods',
+  'fn_set_customer',
+  'fn_settle_refund',
   'fn_update_product',
   'fn_void_payment'
 ]::text[]) as role;
@@ -64,15 +74,15 @@ declare
 begin
   for role in
     select distinct grantee::regrole::text from (
-      select (aclexplode(relacl)).grantee from pg_class join pg_namespace n on n.oid = relnamespace where nspname in ('catalog', 'payments', 'platform')
+      select (aclexplode(relacl)).grantee from pg_class join pg_namespace n on n.oid = relnamespace where nspname in ('catalog', 'orders', 'payments', 'platform')
       union all
-      select (aclexplode(nspacl)).grantee from pg_namespace where nspname in ('catalog', 'payments', 'platform')
+      select (aclexplode(nspacl)).grantee from pg_namespace where nspname in ('catalog', 'orders', 'payments', 'platform')
     ) as granted
     where grantee <> 0 and grantee::regrole::text ~ '^(fn_|shop_)'
   loop
-    execute format('revoke all on all tables in schema catalog, payments, platform from %s', role);
-    execute format('revoke all on all sequences in schema catalog, payments, platform from %s', role);
-    execute format('revoke all on schema catalog, payments, platform from %s', role);
+    execute format('revoke all on all tables in schema catalog, orders, payments, platform from %s', role);
+    execute format('revoke all on all sequences in schema catalog, orders, payments, platform from %s', role);
+    execute format('revoke all on schema catalog, orders, payments, platform from %s', role);
   end loop;
   for policy in
     select * from pg_policies where schemaname = 'platform' and policyname ~ '^(emit|retry|read|write)_|^relay$'
@@ -86,12 +96,26 @@ grant usage on schema platform to shop_relay;
 grant select, insert, update on platform.outbox, platform.log_heads, platform.consumer_offsets to shop_relay;
 create policy relay on platform.outbox to shop_relay using (true) with check (true);
 
+-- orders/advance_order
+grant usage on schema orders, platform to fn_advance_order;
+grant insert on platform.outbox to fn_advance_order;
+grant select on orders.order_lines to fn_advance_order;
+grant select, insert on orders.saga_moves, platform.inbox to fn_advance_order;
+grant select, insert, update on orders.orders, orders.sagas, platform.attempts, platform.dead_letters, platform.streams to fn_advance_order;
+create policy emit_advance_order on platform.outbox for insert to fn_advance_order with check (type in ('shop.inventory.commit.v1', 'shop.inventory.hold.v1', 'shop.inventory.release.v1', 'shop.orders.order.cancelled.v1', 'shop.orders.order.cancelling.v1', 'shop.orders.order.completed.v1', 'shop.orders.order.confirmed.v1', 'shop.orders.order.rejected.v1', 'shop.orders.saga.stuck.v1', 'shop.payments.authorize.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
 -- payments/authorize_payment
 grant usage on schema payments, platform to fn_authorize_payment;
 grant insert on platform.outbox to fn_authorize_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_authorize_payment;
 grant select, insert, update on payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_authorize_payment;
 create policy emit_authorize_payment on platform.outbox for insert to fn_authorize_payment with check (type in ('shop.payments.payment.authorized.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1'));
+-- orders/cancel_order
+grant usage on schema orders, platform to fn_cancel_order;
+grant insert on platform.outbox to fn_cancel_order;
+grant select on orders.order_lines to fn_cancel_order;
+grant select, insert on orders.saga_moves to fn_cancel_order;
+grant select, insert, update on orders.orders, orders.sagas, platform.idempotency, platform.streams to fn_cancel_order;
+create policy emit_cancel_order on platform.outbox for insert to fn_cancel_order with check (type in ('shop.orders.order.cancelling.v1', 'shop.payments.refund.v1'));
 -- payments/capture_payment
 grant usage on schema payments, platform to fn_capture_payment;
 grant insert on platform.outbox to fn_capture_payment;
@@ -103,15 +127,41 @@ grant usage on schema catalog, platform to fn_create_product;
 grant insert on platform.outbox to fn_create_product;
 grant select, insert, update on catalog.products, platform.streams to fn_create_product;
 create policy emit_create_product on platform.outbox for insert to fn_create_product with check (type in ('shop.catalog.product.created.v1'));
+-- orders/drive_sagas
+grant usage on schema orders, platform to fn_drive_sagas;
+grant insert on platform.outbox to fn_drive_sagas;
+grant select on orders.order_lines, orders.orders to fn_drive_sagas;
+grant select, insert on orders.saga_moves to fn_drive_sagas;
+grant select, insert, update on orders.sagas, platform.streams to fn_drive_sagas;
+create policy emit_drive_sagas on platform.outbox for insert to fn_drive_sagas with check (type in ('shop.inventory.commit.v1', 'shop.inventory.hold.v1', 'shop.inventory.release.v1', 'shop.orders.saga.stuck.v1', 'shop.payments.authorize.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
+-- orders/get_order
+grant usage on schema orders to fn_get_order;
+grant select on orders.order_lines, orders.orders, orders.sagas to fn_get_order;
 -- payments/get_payment
 grant usage on schema payments to fn_get_payment;
 grant select on payments.attempts, payments.payments to fn_get_payment;
 -- catalog/get_product
 grant usage on schema catalog to fn_get_product;
 grant select on catalog.products to fn_get_product;
+-- orders/list_my_orders
+grant usage on schema orders to fn_list_my_orders;
+grant select on orders.orders, orders.sagas to fn_list_my_orders;
 -- catalog/list_products
 grant usage on schema catalog to fn_list_products;
 grant select on catalog.products to fn_list_products;
+-- orders/place_order
+grant usage on schema catalog, orders, platform to fn_place_order;
+grant insert on platform.outbox to fn_place_order;
+grant select on catalog.products to fn_place_order;
+grant select, insert on orders.saga_moves to fn_place_order;
+grant select, insert, update on orders.order_lines, orders.orders, orders.sagas, platform.idempotency, platform.streams to fn_place_order;
+create policy emit_place_order on platform.outbox for insert to fn_place_order with check (type in ('shop.inventory.hold.v1', 'shop.orders.order.created.v1'));
+-- orders/record_order
+grant usage on schema orders, platform to fn_record_order;
+grant insert on platform.outbox to fn_record_order;
+grant select, insert on orders.saga_moves to fn_record_order;
+grant select, insert, update on orders.order_lines, orders.orders, orders.sagas, platform.idempotency, platform.streams to fn_record_order;
+create policy emit_record_order on platform.outbox for insert to fn_record_order with check (type in ('shop.inventory.hold.v1', 'shop.orders.order.created.v1'));
 -- payments/refund_payment
 grant usage on schema payments, platform to fn_refund_payment;
 grant insert on platform.outbox to fn_refund_payment;
@@ -124,6 +174,19 @@ grant insert on platform.outbox to fn_resolve_unknown_payments;
 grant select, insert on payments.ledger to fn_resolve_unknown_payments;
 grant select, insert, update on payments.attempts, payments.payments, platform.streams to fn_resolve_unknown_payments;
 create policy emit_resolve_unknown_payments on platform.outbox for insert to fn_resolve_unknown_payments with check (type in ('shop.payments.payment.authorized.v1', 'shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1'));
+-- orders/return_goods
+grant usage on schema orders, platform to fn_return_goods;
+grant insert on platform.outbox to fn_return_goods;
+grant select, insert on orders.returns to fn_return_goods;
+grant select, insert, update on orders.order_lines, orders.orders, orders.return_lines, platform.idempotency, platform.streams to fn_return_goods;
+create policy emit_return_goods on platform.outbox for insert to fn_return_goods with check (type in ('shop.payments.refund.v1'));
+-- orders/set_customer
+grant usage on schema orders to fn_set_customer;
+grant select, insert, update on orders.customers to fn_set_customer;
+-- orders/settle_refund
+grant usage on schema orders, platform to fn_settle_refund;
+grant select, insert on platform.inbox to fn_settle_refund;
+grant select, insert, update on orders.orders, orders.return_lines, platform.attempts, platform.dead_letters to fn_settle_refund;
 -- catalog/update_product
 grant usage on schema catalog, platform to fn_update_product;
 grant insert on platform.outbox to fn_update_product;

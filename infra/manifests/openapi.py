@@ -1,0 +1,466 @@
+"""OpenAPI 3.1 of the HTTP functions, from their request models, results and problems."""
+
+import inspect
+import json
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import fields
+from functools import cache
+from http import HTTPStatus
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import models_json_schema
+
+from infra.manifests import Files
+from infra.manifests.examples import example
+from shared.runtime import problems as runtime_problems
+from shared.runtime.answers import Page
+from shared.runtime.declare import Declaration, Http
+from shared.runtime.problems import PROBLEMS, Problem
+from shared.runtime.serve import BODILESS, WAIT_LIMIT_S
+
+Schema = dict[str, Any]
+REF = "#/components/schemas/{model}"
+JSON = "application/json"
+
+HEADERS: dict[str, Schema] = {
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": True,
+        "description": "Names this request: sent again with the same key and body, it has no second effect and gives the"
+        " first answer, byte for byte, for 24 hours.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "example": "0197f1c4-7a52-7f06-9d5e-2f6c1b0a9e11",
+    },
+    "IfMatch": {
+        "name": "If-Match",
+        "in": "header",
+        "required": True,
+        "description": "The ETag of the version that was read (RFC 9110, section 13.1.1).",
+        "schema": {"type": "string"},
+        "example": '"3"',
+    },
+    "IfNoneMatch": {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "description": "The ETag at hand: the answer is 304 while it is still the current one.",
+        "schema": {"type": "string"},
+        "example": '"3"',
+    },
+    "PreferWait": {
+        "name": "Prefer",
+        "in": "header",
+        "required": False,
+        "description": f"`wait=N` answers when the state is final, or after N seconds, at most {WAIT_LIMIT_S:g} (RFC 7240).",
+        "schema": {"type": "string"},
+        "example": "wait=10",
+    },
+    "CorrelationId": {
+        "name": "X-Correlation-Id",
+        "in": "header",
+        "required": False,
+        "description": "Carried into logs and into every event that follows.",
+        "schema": {"type": "string", "maxLength": 128},
+        "example": "checkout-4711",
+    },
+}
+
+
+def files(declarations: list[Declaration]) -> Files:
+    return {
+        "docs/reference/openapi.json": json.dumps(
+            document(declarations), indent=2, ensure_ascii=False
+        )
+        + "\n"
+    }
+
+
+def document(declarations: Iterable[Declaration]) -> Schema:
+    served = [
+        (declaration, declaration.trigger)
+        for declaration in declarations
+        if isinstance(declaration.trigger, Http)
+    ]
+    schemas = Schemas([declaration for declaration, _ in served])
+    paths: dict[str, Schema] = {}
+    for declaration, trigger in sorted(
+        served, key=lambda one: (one[1].path, one[1].method)
+    ):
+        paths.setdefault(trigger.path, {})[trigger.method.lower()] = operation(
+            declaration, trigger, schemas
+        )
+    domains = sorted({declaration.domain for declaration, _ in served})
+    return {
+        "openapi": "3.1.0",
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "info": {
+            "title": "kn-shop",
+            "version": "1",
+            "summary": "A commerce backend made of small functions.",
+            "description": "Generated from the declarations in functions/ by `python -m infra.manifests generate`.\n\n"
+            "Amounts are integers in minor units of their currency. Times are UTC (RFC 3339). Faults are problem"
+            " documents (RFC 9457) with a stable `type`. Lists are keyset pages.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/", "description": "the shop that serves this document"}],
+        "tags": [{"name": domain} for domain in domains],
+        "paths": paths,
+        "components": {
+            "schemas": schemas.components(),
+            "parameters": HEADERS,
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "An access token in the profile of RFC 9068; the claim `roles` lists customer, admin,"
+                    " operator or service.",
+                }
+            },
+        },
+    }
+
+
+class Schemas:
+    """The components of one document, each model once."""
+
+    def __init__(self, declarations: list[Declaration]) -> None:
+        models: dict[tuple[type[BaseModel], Any], None] = {}
+        self._requests: dict[str, type[BaseModel]] = {}
+        for declaration in declarations:
+            if declaration.message is not None:
+                models[declaration.message, "validation"] = None
+            for view in _views(result(declaration)):
+                models[view, "serialization"] = None
+        self._refs, definitions = models_json_schema(list(models), ref_template=REF)
+        self._definitions: dict[str, Schema] = definitions.get("$defs", {})
+        self._used: dict[str, Schema] = {"Problem": PROBLEM}
+
+    def components(self) -> dict[str, Schema]:
+        """What is referred to, from the operations or from one another."""
+        waiting = list(self._used.values())
+        while waiting:
+            for name in re.findall(
+                r'"#/components/schemas/([^"]+)"', json.dumps(waiting.pop())
+            ):
+                if name not in self._used:
+                    self._used[name] = self._definitions[name]
+                    waiting.append(self._definitions[name])
+        return dict(sorted(self._used.items()))
+
+    def request(self, model: type[BaseModel]) -> Schema:
+        """The whole model, with its fields as properties."""
+        return self._definitions[self._name(model, "validation")]
+
+    def refer(self, name: str, schema: Schema) -> Schema:
+        self._used[name] = schema
+        return {"$ref": REF.format(model=name)}
+
+    def answer(self, kind: Any) -> Schema:
+        """The schema of what a function gives back."""
+        kind = _unwrapped(kind)
+        if get_origin(kind) is Page:
+            (item,) = get_args(kind)
+            cursor = {
+                "type": ["string", "null"],
+                "description": "Asks for the page after this one; null at the end.",
+            }
+            return {
+                "type": "object",
+                "properties": {
+                    "items": {"type": "array", "items": self.answer(item)},
+                    "next_cursor": cursor,
+                },
+                "required": ["items", "next_cursor"],
+            }
+        if inspect.isclass(kind) and issubclass(kind, BaseModel):
+            name = self._name(kind, "serialization")
+            return self.refer(name, self._definitions[name])
+        return {"type": "object"}
+
+    def whole(self, schema: Schema) -> Schema:
+        """`schema` with its references resolved, one level at a time, for making examples."""
+        while "$ref" in schema:
+            name = schema["$ref"].rpartition("/")[2]
+            schema = self._used.get(name) or self._definitions[name]
+        return schema
+
+    def _name(self, model: type[BaseModel], mode: Any) -> str:
+        return str(self._refs[model, mode]["$ref"].rpartition("/")[2])
+
+
+def result(declaration: Declaration) -> Any:
+    """The return type, with what `Annotated` says of prerendered ones."""
+    return get_type_hints(declaration.function, include_extras=True).get("return")
+
+
+def _unwrapped(kind: Any) -> Any:
+    """`Annotated[Document, Product]` is a Product that is rendered already; `Page[Annotated[bytes, Product]]` likewise."""
+    if get_origin(kind) is Annotated:
+        base, *notes = get_args(kind)
+        return next(
+            (
+                note
+                for note in notes
+                if inspect.isclass(note) and issubclass(note, BaseModel)
+            ),
+            base,
+        )
+    return kind
+
+
+def _views(kind: Any) -> Iterable[type[BaseModel]]:
+    kind = _unwrapped(kind)
+    if get_origin(kind) is Page:
+        yield from _views(get_args(kind)[0])
+    elif inspect.isclass(kind) and issubclass(kind, BaseModel):
+        yield kind
+
+
+def operation(declaration: Declaration, trigger: Http, schemas: Schemas) -> Schema:
+    return {
+        "operationId": declaration.name,
+        "tags": [declaration.domain],
+        "summary": declaration.summary.rstrip("."),
+        "description": _description(declaration, trigger),
+        "security": [{}] if "public" in trigger.roles else [{"bearer": []}],
+        "parameters": _parameters(declaration, trigger, schemas),
+        **_body(declaration, trigger, schemas),
+        "responses": _responses(declaration, trigger, schemas),
+        "x-kn-shop-roles": list(trigger.roles),
+        "x-kn-shop-service": declaration.service,
+    }
+
+
+def _description(declaration: Declaration, trigger: Http) -> str:
+    said = [
+        inspect.getdoc(declaration.message) if declaration.message else None,
+        inspect.getdoc(declaration.function),
+    ]
+    allowed = (
+        "Anybody may call it."
+        if "public" in trigger.roles
+        else f"Roles: {', '.join(trigger.roles)}."
+    )
+    return "\n\n".join([*(text for text in said if text), allowed])
+
+
+def _parameters(
+    declaration: Declaration, trigger: Http, schemas: Schemas
+) -> list[Schema]:
+    in_path = _in_path(trigger)
+    listed: list[Schema] = []
+    if declaration.message is not None:
+        model = schemas.request(declaration.message)
+        required = model.get("required", [])
+        for name, schema in model.get("properties", {}).items():
+            if name in in_path:
+                listed.append(_parameter(name, "path", True, schema, schemas))
+            elif trigger.method in BODILESS and not (
+                trigger.if_match and name == "expected_version"
+            ):
+                listed.append(
+                    _parameter(name, "query", name in required, schema, schemas)
+                )
+    used = ["IdempotencyKey"] if trigger.idempotent else []
+    used += ["IfMatch"] if trigger.if_match else []
+    used += ["PreferWait"] if trigger.wait is not None else []
+    used += (
+        ["IfNoneMatch"]
+        if trigger.method == "GET" and trigger.cache_s is not None
+        else []
+    )
+    return [
+        *listed,
+        *(
+            {"$ref": f"#/components/parameters/{name}"}
+            for name in (*used, "CorrelationId")
+        ),
+    ]
+
+
+def _parameter(
+    name: str, place: str, required: bool, schema: Schema, schemas: Schemas
+) -> Schema:
+    given = {"name": name, "in": place, "required": required, "schema": schema}
+    return (
+        given | {"example": example(name, schema, schemas.whole)} if required else given
+    )
+
+
+def _in_path(trigger: Http) -> list[str]:
+    return re.findall(r"\{(\w+)\}", trigger.path)
+
+
+def _body(declaration: Declaration, trigger: Http, schemas: Schemas) -> Schema:
+    if declaration.message is None or trigger.method in BODILESS:
+        return {}
+    model = schemas.request(declaration.message)
+    elsewhere = {
+        *_in_path(trigger),
+        *(["expected_version"] if trigger.if_match else []),
+    }
+    properties = {
+        name: schema
+        for name, schema in model.get("properties", {}).items()
+        if name not in elsewhere
+    }
+    required = [name for name in model.get("required", []) if name not in elsewhere]
+    if not properties:
+        return {}
+    schema: Schema = {
+        "type": "object",
+        "title": declaration.message.__name__,
+        "properties": properties,
+        "additionalProperties": False,
+    }
+    if required:
+        schema["required"] = required
+    kind = "application/merge-patch+json" if trigger.method == "PATCH" else JSON
+    content = {
+        "schema": schemas.refer(f"{declaration.message.__name__}Body", schema),
+        "example": example("", schema, schemas.whole),
+    }
+    return {"requestBody": {"required": bool(required), "content": {kind: content}}}
+
+
+PROBLEM: Schema = {
+    "type": "object",
+    "title": "Problem",
+    "description": "A problem document (RFC 9457).",
+    "properties": {
+        "type": {
+            "type": "string",
+            "format": "uri",
+            "description": "Stable over releases: clients may branch on it.",
+        },
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+    "required": ["type", "title", "status"],
+}
+
+
+def problems(declaration: Declaration, trigger: Http) -> list[type[Problem]]:
+    """What the function may answer: what its module and its docstring name, and what the runtime adds."""
+    said = f"{inspect.getdoc(declaration.function) or ''} {inspect.getdoc(sys.modules[declaration.module]) or ''}"
+    own = {
+        value
+        for name, value in vars(sys.modules[declaration.module]).items()
+        if inspect.isclass(value)
+        and issubclass(value, Problem)
+        and value is not Problem
+    } | {
+        named[word]
+        for named in [_by_class()]
+        for word in re.findall(r"\b[A-Z]\w+\b", said)
+        if word in named
+    }
+    added: set[type[Problem]] = {
+        runtime_problems.InternalError,
+        runtime_problems.Unavailable,
+    }
+    if "public" not in trigger.roles:
+        added |= {runtime_problems.Unauthenticated, runtime_problems.NotAllowed}
+    if declaration.message is not None:
+        added.add(runtime_problems.ValidationFailed)
+    if trigger.method not in BODILESS:
+        added |= {
+            runtime_problems.MalformedBody,
+            runtime_problems.BodyTooLarge,
+            runtime_problems.UnsupportedMediaType,
+        }
+    if trigger.idempotent:
+        added |= {
+            runtime_problems.IdempotencyKeyMissing,
+            runtime_problems.IdempotencyKeyReused,
+            runtime_problems.StillRunning,
+        }
+    if trigger.if_match:
+        added |= {runtime_problems.PreconditionRequired, runtime_problems.StaleVersion}
+    return sorted(own | added, key=lambda problem: (problem.status, problem.kind))
+
+
+@cache
+def _by_class() -> dict[str, type[Problem]]:
+    return {problem.__name__: problem for problem in PROBLEMS.values()}
+
+
+def _responses(declaration: Declaration, trigger: Http, schemas: Schemas) -> Schema:
+    headers: Schema = {}
+    schema = schemas.answer(result(declaration))
+    whole = schemas.whole(schema)
+    if "version" in whole.get("properties", {}):
+        headers["ETag"] = {"description": "The version.", "schema": {"type": "string"}}
+    if "next_cursor" in whole.get("properties", {}):
+        headers["Link"] = {
+            "description": "The next page, `rel=next` (RFC 8288).",
+            "schema": {"type": "string"},
+        }
+    if trigger.cache_s is not None:
+        headers["Cache-Control"] = {
+            "schema": {"type": "string", "const": f"public, max-age={trigger.cache_s}"}
+        }
+    if trigger.wait is not None:
+        headers["Preference-Applied"] = {
+            "description": "The wait that was granted.",
+            "schema": {"type": "string"},
+        }
+    success: Schema = {"description": HTTPStatus(trigger.status).phrase}
+    if headers:
+        success["headers"] = headers
+    answered: Schema = {}
+    if result(declaration) in (None, type(None)):
+        answered["204" if trigger.status == 200 else str(trigger.status)] = success
+    else:
+        success["content"] = {
+            JSON: {"schema": schema, "example": example("", schema, schemas.whole)}
+        }
+        answered[str(trigger.status)] = success
+    if trigger.method == "GET" and "ETag" in headers:
+        answered["304"] = {"description": "Not changed since the ETag in If-None-Match"}
+    by_status: dict[int, list[type[Problem]]] = {}
+    for problem in problems(declaration, trigger):
+        by_status.setdefault(problem.status, []).append(problem)
+    for status, kinds in by_status.items():
+        answered[str(status)] = _problem_response(kinds, schemas)
+    return answered
+
+
+def _problem_response(kinds: list[type[Problem]], schemas: Schemas) -> Schema:
+    refs = [schemas.refer(kind.__name__, _problem_schema(kind)) for kind in kinds]
+    response: Schema = {
+        "description": "; or: ".join(kind.title for kind in kinds),
+        "content": {
+            "application/problem+json": {
+                "schema": refs[0] if len(refs) == 1 else {"oneOf": refs}
+            }
+        },
+    }
+    if any(kind.retry_after_s is not None for kind in kinds):
+        response["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
+    return response
+
+
+def _problem_schema(kind: type[Problem]) -> Schema:
+    properties: Schema = {
+        "type": {"const": f"urn:kn-shop:problem:{kind.kind}"},
+        "title": {"const": kind.title},
+        "status": {"const": kind.status},
+    }
+    hints = get_type_hints(kind)
+    members = [field.name for field in fields(kind) if field.name != "detail"]
+    for name in members:
+        properties[name] = TypeAdapter(hints[name]).json_schema(ref_template=REF)
+    schema: Schema = {
+        "allOf": [{"$ref": "#/components/schemas/Problem"}],
+        "title": kind.title,
+        "properties": properties,
+    }
+    required = [name for name in members if type(None) not in get_args(hints[name])]
+    return schema | {"required": required} if required else schema

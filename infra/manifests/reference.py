@@ -1,0 +1,167 @@
+"""Reference pages: the functions by domain, and the order saga as a diagram."""
+
+from collections.abc import Iterable, Iterator
+from typing import get_args
+
+from infra.manifests import Files
+from infra.manifests.services import scale
+from infra.manifests.triggers import topics
+from shared.orders.saga import (
+    CANCEL,
+    FINAL,
+    SAGA,
+    START,
+    WAITS_FOR,
+    Ending,
+    Move,
+    end,
+    successors,
+)
+from shared.runtime.declare import Declaration, Http, OnEvent, Timer
+
+NOTE = "<!-- Generated from the declarations in functions/ by `python -m infra.manifests generate`. -->\n"
+SAGA_NOTE = "<!-- Generated from shared/orders/saga.py by `python -m infra.manifests generate`. -->\n"
+
+
+def files(declarations: list[Declaration]) -> Files:
+    return {
+        "docs/reference/functions.md": NOTE
+        + "\n".join(_functions(declarations))
+        + "\n",
+        "docs/reference/topics.md": NOTE + "\n".join(_topics(declarations)) + "\n",
+        "docs/reference/saga.md": SAGA_NOTE + "\n".join(_saga()) + "\n",
+    }
+
+
+def _functions(declarations: list[Declaration]) -> Iterator[str]:
+    domains = sorted({declaration.domain for declaration in declarations})
+    yield "# Functions\n"
+    yield f"{len(declarations)} functions in {len(domains)} domains. Each is one file, one Knative Service and one Postgres"
+    yield "role, `fn_` and its name; it may do what stands here and nothing else.\n"
+    for domain in domains:
+        yield f"## {domain}\n"
+        yield "| Function | Trigger | Who | Reads | Writes | Emits |"
+        yield "|---|---|---|---|---|---|"
+        for declaration in declarations:
+            if declaration.domain == domain:
+                yield _row(declaration)
+        yield ""
+    yield "## Instances and connections\n"
+    yield "| Function | Instances | Calls at a time | Connections at most | Why |"
+    yield "|---|---|---|---|---|"
+    total = 0
+    for declaration in declarations:
+        chosen = scale(declaration)
+        total += chosen.most * chosen.pool
+        yield (
+            f"| {declaration.name} | {chosen.least} to {chosen.most} | {chosen.concurrency} |"
+            f" {chosen.most * chosen.pool} | {chosen.reason} |"
+        )
+    yield ""
+    yield f"All of them at their largest would hold {total} connections: put a pooler in front of Postgres."
+
+
+def _row(declaration: Declaration) -> str:
+    match declaration.trigger:
+        case Http() as http:
+            trigger, who = f"`{http.method} {http.path}`", ", ".join(http.roles)
+        case OnEvent() as event:
+            trigger, who = (
+                _lines(kind.type for kind in event.events) or _lines(event.topics),
+                "events",
+            )
+        case Timer() as timer:
+            trigger, who = f"`{timer.schedule}`", "clock"
+    own = f"[{declaration.name}](../../{declaration.module.replace('.', '/')}.py)<br>{declaration.summary}"
+    reads = _lines(table.fullname for table in declaration.reads)
+    writes = _lines(table.fullname for table in declaration.writes)
+    emits = _lines(kind.type for kind in declaration.emits)
+    return f"| {own} | {trigger} | {who} | {reads} | {writes} | {emits} |"
+
+
+def _lines(names: Iterable[str]) -> str:
+    return "<br>".join(f"`{name}`" for name in sorted(set(names)))
+
+
+def _topics(declarations: list[Declaration]) -> Iterator[str]:
+    readers: dict[str, list[str]] = {}
+    for declaration in declarations:
+        if isinstance(declaration.trigger, OnEvent):
+            for name in declaration.trigger.topics:
+                readers.setdefault(name, []).append(declaration.service)
+    yield "# Topics\n"
+    yield "Every topic has 16 partitions; the partition is the CRC-32 of the key modulo 16, and order holds within a key.\n"
+    yield "| Topic | Key | Kept | Carries | Read by |"
+    yield "|---|---|---|---|---|"
+    listed = topics(declarations)
+    for topic in listed:
+        if not topic.name.startswith(("shop.retry.", "shop.dead.")):
+            carries = "<br>".join(
+                f"[`{kind}`](schemas/{kind}.json)" for kind in topic.carries
+            )
+            read = "<br>".join(sorted(readers.get(topic.name, [])))
+            yield f"| `{topic.name}` | `{topic.key}` | {topic.retention_days} days | {carries} | {read} |"
+    yield "\nEach consumer has two more of its own: `shop.retry.<consumer>`, from which it is given an event again, kept 7 days,"
+    yield (
+        "and `shop.dead.<consumer>`, where what it could not take goes, kept 30 days. Consumers: "
+        + ", ".join(
+            sorted(
+                topic.name.removeprefix("shop.dead.")
+                for topic in listed
+                if topic.name.startswith("shop.dead.")
+            )
+        )
+        + "."
+    )
+
+
+def _saga() -> Iterator[str]:
+    yield "# The order saga\n"
+    yield "An order's way to its end. Every move is one compare-and-set; an event that comes before its state is kept until the"
+    yield "state arrives, one that comes too late changes nothing. Capture is the pivot: before it a failure is compensated,"
+    yield "after it only refunded.\n"
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    yield f"  [*] --> {START.value}"
+    for move in SAGA:
+        for to in [move.to] if move.to else sorted({*successors(move.at)} & FINAL):
+            yield f"  {move.at.value} --> {to.value}: {move.when.__name__}"
+    for at, to in CANCEL.items():
+        yield f"  {at.value} --> {to.value}: cancelled"
+    for state in sorted(FINAL):
+        yield f"  {state.value} --> [*]"
+    yield "```\n"
+    yield "| When | At | Moves to | Asks for | Says | Because |"
+    yield "|---|---|---|---|---|---|"
+    for move in SAGA:
+        yield _move(move)
+    yield "\n## Cancelled by the customer or an admin\n"
+    yield "| At | Moves to |"
+    yield "|---|---|"
+    yield from (f"| {at.value} | {to.value} |" for at, to in CANCEL.items())
+    yield "\n## Waiting\n"
+    yield "An answer that is overdue is asked for again, by the same command under the same key.\n"
+    yield "| At | Waits for the answer to |"
+    yield "|---|---|"
+    yield from (
+        f"| {at.value} | `{command.type}` |" for at, command in WAITS_FOR.items()
+    )
+
+
+def _move(move: Move) -> str:
+    ends: tuple[Ending, ...] = get_args(Ending)
+    to = (
+        move.to.value
+        if move.to
+        else " or ".join(end(ending)[0].value for ending in ends)
+        + ", as decided before"
+    )
+    cells = [
+        f"`{move.when.type}`",
+        move.at.value,
+        to,
+        f"`{move.ask.type}`" if move.ask else "",
+        f"`{move.say.type}`" if move.say else "",
+        move.reason or "",
+    ]
+    return f"| {' | '.join(cells)} |"
