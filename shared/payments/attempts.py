@@ -18,6 +18,7 @@ from shared.payments.events import (
     VoidFailed,
 )
 from shared.payments.provider import Attempt, Outcome
+from shared.payments.terms import TERMS
 from shared.runtime import Event, Work
 from shared.runtime.db import Row
 
@@ -40,8 +41,8 @@ ADD_ATTEMPT = text("""
 insert into payments.attempts
   (key, order_id, operation, amount_minor, refund_id, reason, payment_token, state, next_query_at, created_at)
 values
-  (:key, :order_id, :operation, cast(:amount_minor as bigint), cast(:refund_id as uuid), :reason, :payment_token, :state,
-   cast(:now as timestamptz) + case when :state = 'waiting' then interval '1 second' else interval '15 seconds' end, :now)
+  (:key, :order_id, :operation, cast(:amount_minor as bigint), cast(:refund_id as uuid), :reason, :payment_token,
+   :state, cast(:now as timestamptz) + interval '1 second' * case when :state = 'waiting' then 1 else 15 end, :now)
 """)
 SEND_WAITING = text("update payments.attempts set state = 'sending' where key = :key and state = 'waiting'")
 
@@ -90,11 +91,15 @@ where order_id = :order_id
     "void": text("""
 update payments.payments
 set voided_minor = voided_minor + :amount_minor, updated_at = :now,
-  status = case when captured_minor = 0 and voided_minor + :amount_minor = authorized_minor then 'voided' else status end
+  status = case
+    when captured_minor = 0 and voided_minor + :amount_minor = authorized_minor then 'voided' else status
+  end
 where order_id = :order_id
 """),
     "refund": text("""
-update payments.payments set refunded_minor = refunded_minor + :amount_minor, updated_at = :now where order_id = :order_id
+update payments.payments
+set refunded_minor = refunded_minor + :amount_minor, updated_at = :now
+where order_id = :order_id
 """),
 }
 DECLINE = text("""
@@ -130,7 +135,7 @@ class Wanted:
 async def begin(wanted: Wanted, work: Work) -> Attempt | None:
     """Commits the attempt with its key, or finds the one that was begun before; None if there is nothing to call.
 
-    An order has one attempt at the provider at a time: another waits for its answer, and is then driven on by the timer.
+    An order has one attempt at the provider at a time: another waits for its answer, then the timer drives it on.
     """
     await work.db.send(
         ADD_PAYMENT,
@@ -235,47 +240,6 @@ def _attempt(payment: Row, asked: Row | Wanted, *, heard_of: bool) -> Attempt:
         heard_of=heard_of,
         decided=decided,
     )
-
-
-Terms = tuple[int, str | None]
-"""The amount, and why it cannot be if it cannot: what our own books know needs no provider, nor does an amount of 0."""
-
-
-def _authorize_terms(payment: Row, wanted_minor: int | None) -> Terms:
-    refusals = {"authorized": "already_authorized", "captured": "already_authorized", "voided": "voided"}
-    return wanted_minor or 0, refusals.get(payment.status)
-
-
-def _capture_terms(payment: Row, wanted_minor: int | None) -> Terms:
-    left = payment.authorized_minor - payment.captured_minor - payment.voided_minor
-    amount = left if wanted_minor is None else wanted_minor
-    refusals = {"created": "not_authorized", "declined": "not_authorized", "voided": "voided"}
-    if payment.status == "captured" and left == 0:
-        return amount, "already_captured"
-    return amount, refusals.get(payment.status, None if amount <= left else "exceeds_authorized")
-
-
-def _void_terms(payment: Row, wanted_minor: int | None) -> Terms:
-    left = payment.authorized_minor - payment.captured_minor - payment.voided_minor
-    amount = left if wanted_minor is None else wanted_minor
-    if payment.status in ("created", "declined", "voided"):
-        return 0, None
-    if payment.status == "captured" and left == 0:
-        return amount, "already_captured"
-    return amount, None if amount <= left else "exceeds_authorized"
-
-
-def _refund_terms(payment: Row, wanted_minor: int | None) -> Terms:
-    amount = wanted_minor or 0
-    return amount, None if 0 < amount <= payment.captured_minor - payment.refunded_minor else "exceeds_captured"
-
-
-TERMS = {
-    "authorize": _authorize_terms,
-    "capture": _capture_terms,
-    "void": _void_terms,
-    "refund": _refund_terms,
-}
 
 
 async def _move(attempt: Row, work: Work) -> None:

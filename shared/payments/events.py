@@ -1,6 +1,6 @@
 """What the payments domain is asked for, and what it answers. Amounts are integer minor units.
 
-Every command carries its own key, which is the provider's Idempotency-Key too: a command sent again moves no money again.
+Every command carries its own key, which is the provider's Idempotency-Key too: sent again, it moves no money again.
 Every command is answered by exactly one of its answers; PaymentUnknown says that the answer will come later.
 """
 

@@ -1,4 +1,4 @@
-"""The port to the payment provider: one attempt in, one outcome out, and never an exception for the provider's faults."""
+"""The port to the payment provider: an attempt in, an outcome out, and never an exception for the provider's faults."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
