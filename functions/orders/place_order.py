@@ -1,0 +1,71 @@
+"""Place an order at today's catalogue prices (ORD-001, ORD-002, ORD-004)."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import any_, bindparam, select
+
+from shared.catalog.tables import products
+from shared.inventory.events import HoldStock
+from shared.orders.events import OrderCreated
+from shared.orders.placing import Priced, place
+from shared.orders.problems import MixedCurrencies, UnknownSku
+from shared.orders.tables import order_lines, orders, saga_moves, sagas
+from shared.orders.views import OrderView, settled
+from shared.runtime import Request, Work, http
+from shared.vocabulary import Quantity, Sku
+
+PRICES = select(products.c.sku, products.c.title, products.c.price_minor, products.c.currency).where(
+    products.c.sku == any_(bindparam("skus")), products.c.status == "published"
+)
+
+
+class Line(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sku: Sku
+    quantity: Quantity
+
+
+class PlaceOrder(Request):
+    lines: Annotated[list[Line], Field(min_length=1, max_length=2000)]
+    payment_token: Annotated[str, Field(min_length=1, max_length=200, examples=["tok_approve"])]
+
+
+@http(
+    "POST /v1/orders",
+    status=201,
+    role="customer",
+    idempotent=True,
+    wait=settled,
+    reads=[products],
+    writes=[orders, order_lines, sagas, saga_moves],
+    emits=[OrderCreated, HoldStock],
+    warm=True,
+)
+async def place_order(request: PlaceOrder, work: Work) -> OrderView:
+    """The total is in minor units of the products' currency. Raises UnknownSku, MixedCurrencies."""
+    wanted = {line.sku for line in request.lines}
+    prices = {row.sku: row for row in await work.db.all(PRICES, skus=list(wanted))}
+    if unknown := wanted - prices.keys():
+        raise UnknownSku(skus=sorted(unknown))
+    currencies = sorted({row.currency for row in prices.values()})
+    if len(currencies) > 1:
+        raise MixedCurrencies(currencies=currencies)
+    lines = [
+        Priced(
+            sku=line.sku,
+            title=prices[line.sku].title,
+            quantity=line.quantity,
+            unit_price_minor=prices[line.sku].price_minor,
+        )
+        for line in request.lines
+    ]
+    return await place(
+        work,
+        lines,
+        currency=currencies[0],
+        payment_token=request.payment_token,
+        customer_id=work.caller.subject,
+        placed_at=work.now,
+    )
