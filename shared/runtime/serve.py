@@ -218,18 +218,16 @@ class HttpEndpoint(Endpoint[Http]):
     async def _waited(self, answer: Answer, wait_s: float, caller: Caller, cause: Cause) -> Answer:
         """Reads the resource afresh until it is final or the time is over (RFC 7240, `wait`)."""
         assert self.trigger.wait is not None
-        view_type = self.declaration.returns
-        view = view_type.model_validate_json(answer.body)
-        deadline, pause = perf_counter() + min(wait_s, WAIT_LIMIT_S), 0.01
-        while (left := deadline - perf_counter()) > 0:
-            await asyncio.sleep(min(pause, left))
-            pause = min(pause * 1.5, 0.25)
+        view = self.declaration.returns.model_validate_json(answer.body)
+        deadline, pause, fresh = perf_counter() + min(wait_s, WAIT_LIMIT_S), 0.01, None
+        while fresh is None:
+            left = deadline - perf_counter()
+            await asyncio.sleep(max(0.0, min(pause, left)))
             async with self.unit(caller, cause) as work:
-                view, final = await self.trigger.wait(view, work)
-            if final:
-                break
-        fresh = encode(view, answer.status, "")
-        return Answer(fresh.status, {**fresh.headers, "preference-applied": f"wait={wait_s:g}"}, fresh.body)
+                fresh = await self.trigger.wait(view, work, left <= pause)
+            pause = min(pause * 1.5, 0.25)
+        final = encode(fresh, answer.status, "")
+        return Answer(final.status, {**final.headers, "preference-applied": f"wait={wait_s:g}"}, final.body)
 
     def _request(self, call: Call, path: dict[str, str]) -> BaseModel | None:
         """The request model. Raises the problem that names every fault in it at once."""
