@@ -139,7 +139,7 @@ CANCEL = {  # cancelled at: moves to
     COMPLETED:   REFUNDING,
 }
 
-WAITS_FOR = {  # at: the command whose answer is awaited; asked again, under the same key, when it is overdue
+WAITS_FOR: dict[State, type[Event]] = {  # at: the command whose answer is awaited; asked again, under the same key, when it is overdue
     HOLDING:                  HoldStock,
     AUTHORIZING:              AuthorizePayment,
     COMMITTING:               CommitHold,
