@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -62,7 +62,7 @@ class Options:
             raise CannotStart("DATABASE_URL must have the form postgresql://owner:password@host:port/database")
         own = "own" if os.environ.get("BROKER", "").lower() == "kafka" else ""
         host = os.environ.get("HOST") or "127.0.0.1"
-        return cls(port, host, workers, database_url, os.environ.get("KAFKA_BROKERS") or own)
+        return cls(port, host, workers, database_url, os.environ.get("KAFKA_BROKERS") or os.environ.get("KAFKA_BOOTSTRAP") or own)
 
     @property
     def url(self) -> str:
@@ -127,7 +127,7 @@ class Supervisor:
         self._directory = directory
         self._postgres: Embedded | None = None
         self._children: list[Child] = []
-        self._end_broker: Callable[[], None] = lambda: None
+        self._broker_stack = ExitStack()
 
     def start(self) -> None:
         """Returns when everything answers and the demo shop is on sale. Raises CannotStart."""
@@ -137,7 +137,7 @@ class Supervisor:
         urls = self._database()
         issuer = Issuer.of(self._directory / "issuer.pem", options.url, AUDIENCE)
         self._prepare_environment(urls)
-        self._children = self._all_children(listener, issuer, urls)
+        self._children = self._all_children(listener, issuer)
         children.share_memory()
         for child in self._children:
             child.start()
@@ -165,7 +165,7 @@ class Supervisor:
 
     def stop(self) -> None:
         children.stop(self._children)
-        self._end_broker()
+        self._broker_stack.close()
         if self._postgres is not None:
             self._postgres.stop()
 
@@ -203,7 +203,7 @@ class Supervisor:
         options = self._options
         os.environ.update(
             DATABASE_URL=urls.app,
-            RELAY_DATABASE_URL=urls.relay,
+            CARRIER_DATABASE_URL=urls.relay,
             JWKS_URL=f"{options.url}/.well-known/jwks.json",
             JWT_ISSUER=options.url,
             JWT_AUDIENCE=AUDIENCE,
@@ -213,19 +213,25 @@ class Supervisor:
         )
         os.environ.setdefault("PROVIDER_URL", f"http://127.0.0.1:{_free_port()}")
         if brokers := self._broker():
-            os.environ.update(KAFKA_BROKERS=brokers, KAFKA_BOOTSTRAP=brokers)
+            os.environ["KAFKA_BOOTSTRAP"] = brokers
+        else:
+            os.environ.pop("KAFKA_BOOTSTRAP", None)
 
     def _broker(self) -> str:
         """The Kafka broker's address, started when it is to be our own; empty for the embedded carrier."""
         if self._options.kafka != "own":
             return self._options.kafka
-        from infra.kafka import start  # what only this carrier needs is not imported for the other
+        from infra.kafka.broker import BrokerError, start  # what only this carrier needs is not imported for the other
 
-        broker = start(self._directory / "kafka")
-        self._end_broker = broker.stop
-        return broker.bootstrap
+        directory = self._directory / "kafka"
+        # Ports are free ones of today; the log is taken up where it was.
+        (directory / "server.properties").unlink(missing_ok=True)
+        try:
+            return self._broker_stack.enter_context(start(directory)).bootstrap
+        except (BrokerError, OSError) as error:
+            raise CannotStart(f"Kafka did not start (its parts are fetched at the first time): {error}") from error
 
-    def _all_children(self, listener: socket.socket, issuer: Issuer, urls: Urls) -> list[Child]:
+    def _all_children(self, listener: socket.socket, issuer: Issuer) -> list[Child]:
         # Imported when the environment is set: the metrics' files are chosen at import.
         import functions
         from infra.dispatcher.__main__ import main as dispatch
@@ -236,6 +242,9 @@ class Supervisor:
         declarations = functions.load_all()
         log = self._directory / "log"
         log.mkdir(exist_ok=True)
+        for old in log.glob("*.log"):
+            if old.name != "postgres.log":
+                old.unlink()
 
         def child(name: str, target: Callable[[], None], **environment: str) -> Child:
             return Child(name, target, environment, log / f"{name}.log")
@@ -250,7 +259,7 @@ class Supervisor:
             child("provider", provider, PORT=provider_port, HOST="127.0.0.1", **books),
             *(child(name, serve) for name in names),
             child("dispatch", dispatch, HEALTH_PORT=str(_free_port())),
-            child("relay", relay, DATABASE_URL=urls.relay, HEALTH_PORT=str(_free_port())),
+            child("relay", relay, HEALTH_PORT=str(_free_port())),
         ]
 
     def _await_ready(self) -> None:

@@ -169,7 +169,7 @@ def _file(path: Path) -> Page:
 
 
 def main(declarations: dict[str, Declaration], listener: socket.socket, issuer: Issuer) -> None:
-    """Serves on `listener` until SIGTERM. UVICORN_LOOP chooses the event loop as uvicorn does."""
+    """Serves on `listener` until SIGTERM."""
     app: list[Web] = []
 
     async def shop(scope: Scope, receive: Receive, send: Send) -> None:
@@ -179,6 +179,8 @@ def main(declarations: dict[str, Declaration], listener: socket.socket, issuer: 
 
     config = uvicorn.Config(
         shop,
+        http="httptools",
+        ws="none",
         lifespan="off",
         access_log=False,
         log_level=os.environ.get("LOG_LEVEL", "warning").lower(),

@@ -1,0 +1,67 @@
+# Everything a developer does here; `make` alone lists it.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+PY := .venv/bin/python
+PORT ?= 8080
+CONTEXT ?=
+TOOLS ?= browser promtool kn cluster
+# Test workers: as many as there are processors, from two to four.
+JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -lt 2 ] && n=2; [ $$n -gt 4 ] && n=4; echo $$n)
+export PORT
+
+.PHONY: help run demo reset test test-tools check fmt bench new generate lock deploy undeploy .setup
+
+help: ## List what can be done
+	@echo "kn-shop: make TARGET"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+
+run: .setup ## Run the whole shop here: PORT=8080 WORKERS=1 BROKER=kafka DATABASE_URL=... ; Ctrl-C ends it
+	@exec $(PY) -m infra.local
+
+demo: .setup ## Place an order with the running shop and follow it event by event
+	@exec $(PY) -m infra.local.demo
+
+reset: .setup ## Forget all data of the shop on PORT
+	@$(PY) -m infra.local reset
+
+test: .setup ## Run all tests that need nothing but Python: ARGS="-k order"
+	@$(PY) -m pytest -q -n $(JOBS) -m "not tools and not nightly" $(ARGS)
+
+test-tools: .setup ## Run the tests that need other tools: TOOLS="browser promtool kn cluster"
+	@$(PY) -m infra.local.tools $(TOOLS)
+	@TEST_TOOLS="$(TOOLS)" $(PY) -m pytest -q -m "tools and not nightly" $(ARGS)
+
+check: .setup ## Check format, lint, types, layers and generated files
+	@.venv/bin/ruff format --quiet --check . || { echo "Not formatted: run 'make fmt'."; exit 1; }
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/mypy --no-error-summary
+	@.venv/bin/lint-imports --no-logo >.venv/lint-imports.log 2>&1 || { cat .venv/lint-imports.log; exit 1; }
+	@$(PY) -m infra.manifests check
+	@echo "All good."
+
+fmt: .setup ## Format, and mend what can be mended
+	@.venv/bin/ruff check --quiet --fix-only .
+	@.venv/bin/ruff format --quiet .
+
+bench: .setup ## Measure, on an otherwise idle machine
+	@$(PY) -m pytest -q -s -m nightly tests/performance $(ARGS)
+
+new: .setup ## Scaffold a function and its test: DOMAIN=orders NAME=gift_wrap_order
+	@$(PY) -m infra.local.new "$(DOMAIN)" "$(NAME)"
+
+generate: .setup ## Write manifests, grants and reference from the declarations
+	@$(PY) -m infra.manifests generate
+
+lock: .setup ## Choose all versions anew within pyproject.toml
+	@.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements.lock
+	@.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-header --python-version 3.11 \
+	  --extra local --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+deploy: .setup ## Deploy to the cluster of CONTEXT
+	@$(PY) -m infra.manifests deploy --context "$(CONTEXT)"
+
+undeploy: .setup ## Take it off the cluster of CONTEXT
+	@$(PY) -m infra.manifests undeploy --context "$(CONTEXT)"
+
+.setup:
+	@sh infra/local/setup.sh
