@@ -1,4 +1,4 @@
-"""Runs a test marked `tools` only where every tool that it names is said to be there (TEST_TOOLS, set by the Makefile)."""
+"""Runs a test marked `tools` only where TEST_TOOLS, set by the Makefile, lists every tool that it names."""
 
 import os
 

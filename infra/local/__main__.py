@@ -1,4 +1,4 @@
-"""Run the whole shop on this machine: `python -m infra.local [run|reset]`, with PORT, HOST, WORKERS, DATABASE_URL, BROKER."""
+"""Run the whole shop here: `python -m infra.local [run|reset]`, with PORT, HOST, WORKERS, DATABASE_URL, BROKER."""
 
 import sys
 

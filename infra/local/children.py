@@ -82,7 +82,7 @@ class Child:
             status = end.code if isinstance(end.code, int) else int(end.code is not None)
         except KeyboardInterrupt:
             status = 130
-        except BaseException:  # this is the outermost frame of a process
+        except BaseException:  # noqa: BLE001 (this is the outermost frame of a process)
             traceback.print_exc()
         finally:
             with suppress(Exception):

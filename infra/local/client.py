@@ -1,4 +1,4 @@
-"""A small blocking HTTP client for the shop's own API: no threads and no event loop, so that its user may still fork."""
+"""A small blocking HTTP client for the shop's own API: no threads, no event loop, so that its user may still fork."""
 
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException

@@ -56,7 +56,8 @@ def _line(move: dict[str, Any]) -> str:
     detail = move.get("detail") or ""
     shown = " ".join(f"{name}={value}" for name, value in detail.items()) if isinstance(detail, dict) else str(detail)
     clock = str(move["at"])[11:23]
-    return f"  [dim]{escape(clock)}[/]  {escape(move['kind']):<10} [bold]{escape(move['what'])}[/]  [dim]{escape(shown)}[/]"
+    kind, what = escape(move["kind"]), escape(move["what"])
+    return f"  [dim]{escape(clock)}[/]  {kind:<10} [bold]{what}[/]  [dim]{escape(shown)}[/]"
 
 
 def main() -> int:

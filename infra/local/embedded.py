@@ -167,6 +167,7 @@ class Embedded:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            check=False,
             **_as(account, new),
         )
         if made.returncode:
@@ -207,8 +208,8 @@ def _account() -> pwd.struct_passwd | None:
         return pwd.getpwnam(UNPRIVILEGED)
     except KeyError:
         raise PostgresFailed(
-            f"Postgres does not run as root, and there is no user {UNPRIVILEGED!r} to run it: start as an ordinary user,"
-            " or set DATABASE_URL to a Postgres of your own"
+            f"Postgres does not run as root, and there is no user {UNPRIVILEGED!r} to run it: start as an ordinary"
+            " user, or set DATABASE_URL to a Postgres of your own"
         ) from None
 
 
@@ -233,8 +234,8 @@ def _passable(path: Path) -> bool:
 def _check_passable(directory: Path) -> None:
     if not _passable(directory):
         raise PostgresFailed(
-            f"As root the server runs as {UNPRIVILEGED!r}, who cannot reach {directory}: set KN_SHOP_HOME to a directory"
-            " whose parents others may pass through, such as /var/lib/kn-shop"
+            f"As root the server runs as {UNPRIVILEGED!r}, who cannot reach {directory}: set KN_SHOP_HOME to a"
+            " directory whose parents others may pass through, such as /var/lib/kn-shop"
         )
 
 

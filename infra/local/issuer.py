@@ -1,4 +1,4 @@
-"""A token issuer for development: signs whatever it is asked for, so it never runs anywhere but on one's own machine."""
+"""A token issuer for development: it signs whatever it is asked for, so it runs on one's own machine only."""
 
 from pathlib import Path
 from time import time
@@ -54,7 +54,7 @@ class Issuer:
             write_secret(file, new.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         key = load_pem_private_key(file.read_bytes(), password=None)
         if not isinstance(key, Ed25519PrivateKey):
-            raise ValueError(f"{file} holds another kind of key")
+            raise TypeError(f"{file} holds another kind of key")
         return cls(key, url, audience)
 
     def token(self, subject: str, *roles: Role, expires_in_s: int = DAY_S) -> str:

@@ -26,7 +26,7 @@ def ensure(owner_url: str, passwords: dict[str, str] | None = None) -> None:
     """
     with psycopg.connect(owner_url, connect_timeout=10, application_name="logins") as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
-        known = dict(connection.execute("select rolname, rolcanlogin from pg_roles").fetchall())
+        known: dict[str, bool] = dict(connection.execute("select rolname, rolcanlogin from pg_roles").fetchall())
         for login in LOGINS:
             name = sql.Identifier(login)
             if login not in known:

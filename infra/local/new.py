@@ -25,7 +25,7 @@ async def {name}(request: {camel}, work: Work) -> {camel}Answer:
     return {camel}Answer(greeting=f"Hello {{request.name}}")
 '''
 
-TEST = '''from functions.{domain}.{name} import {camel}, {camel}Answer, {name}
+TEST = """from functions.{domain}.{name} import {camel}, {camel}Answer, {name}
 from tests.conftest import Run
 
 
@@ -34,7 +34,7 @@ async def test_it_greets_by_name(run: Run) -> None:
 
     assert answer == {camel}Answer(greeting="Hello Ada")
     assert emitted == []
-'''
+"""
 
 
 class Refused(Exception):

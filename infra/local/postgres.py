@@ -85,7 +85,9 @@ def _kept(directory: Path) -> str:
         return url
     # The keeper lets go of both pipes when the server answers, and goes on by itself.
     keeper = [sys.executable, "-m", "infra.local.postgres", str(directory)]
-    started = subprocess.run(keeper, cwd=paths.CHECKOUT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    started = subprocess.run(
+        keeper, cwd=paths.CHECKOUT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     if not started.stdout:
         raise PostgresFailed(f"The tests' Postgres did not start:\n{started.stderr.strip()}")
     return started.stdout

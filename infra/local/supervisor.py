@@ -62,11 +62,18 @@ class Options:
             raise CannotStart("DATABASE_URL must have the form postgresql://owner:password@host:port/database")
         own = "own" if os.environ.get("BROKER", "").lower() == "kafka" else ""
         host = os.environ.get("HOST") or "127.0.0.1"
-        return cls(port, host, workers, database_url, os.environ.get("KAFKA_BROKERS") or os.environ.get("KAFKA_BOOTSTRAP") or own)
+        return cls(
+            port,
+            host,
+            workers,
+            database_url,
+            os.environ.get("KAFKA_BROKERS") or os.environ.get("KAFKA_BOOTSTRAP") or own,
+        )
 
     @property
     def url(self) -> str:
-        return f"http://{'127.0.0.1' if self.host in ('0.0.0.0', '') else self.host}:{self.port}"
+        host = "127.0.0.1" if self.host == "0.0.0.0" else self.host  # noqa: S104 (asked for, not chosen)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

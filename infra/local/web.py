@@ -80,25 +80,17 @@ class Web:
             self._routes.add("GET", f"/docs/{name}", _file(SWAGGER / name))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
         try:
             target = self._routes.find(scope["method"], scope["path"])
         except NoRoute:
-            return await send_answer(answer_to(RouteNotFound()), scope, send)
+            await send_answer(answer_to(RouteNotFound()), scope, send)
         except OtherMethods as other:
-            return await send_answer(answer_to(MethodNotAllowed(allowed=other.allowed)), scope, send)
-        if isinstance(target, Endpoint):
-            return await serve(target, scope, receive, send)
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        try:
-            answer = await target(await read_body(receive, headers, TOKEN_REQUEST_BYTES))
-        except BodyTooLarge as problem:
-            answer = answer_to(problem)
-        await send_answer(answer, scope, send)
-
-    async def stop(self) -> None:
-        await self._runtime.stop()
+            await send_answer(answer_to(MethodNotAllowed(allowed=other.allowed)), scope, send)
+        else:
+            if isinstance(target, Endpoint):
+                await serve(target, scope, receive, send)
+            else:
+                await _serve_page(target, scope, receive, send)
 
     async def _home(self, _body: bytes) -> Answer:
         return Answer(200, {"content-type": HTML}, self._console)
@@ -127,6 +119,18 @@ class Web:
         answer = {"token": token, "token_type": "Bearer", "expires_in": asked.expires_in_s}
         return Answer(201, {"content-type": JSON, "cache-control": "no-store"}, orjson.dumps(answer))
 
+    async def stop(self) -> None:
+        await self._runtime.stop()
+
+
+async def _serve_page(page: Page, scope: Scope, receive: Receive, send: Send) -> None:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    try:
+        answer = await page(await read_body(receive, headers, TOKEN_REQUEST_BYTES))
+    except BodyTooLarge as problem:
+        answer = answer_to(problem)
+    await send_answer(answer, scope, send)
+
 
 _SWAGGER_PAGE = """<!doctype html>
 <html lang="en">
@@ -140,7 +144,9 @@ _SWAGGER_PAGE = """<!doctype html>
 <div id="api"></div>
 <script src="/docs/swagger-ui-bundle.js"></script>
 <script>
-SwaggerUIBundle({url: "/openapi.json", dom_id: "#api", deepLinking: true, persistAuthorization: true, validatorUrl: null});
+SwaggerUIBundle({
+  url: "/openapi.json", dom_id: "#api", deepLinking: true, persistAuthorization: true, validatorUrl: null
+});
 </script>
 </body>
 </html>
@@ -159,29 +165,37 @@ async def _reference(name: str) -> Answer:
 
 
 def _file(path: Path) -> Page:
+    content = path.read_bytes()
     content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
 
     async def page(_body: bytes) -> Answer:
         headers = {"content-type": content_type, "cache-control": "public, max-age=86400"}
-        return Answer(200, headers, path.read_bytes())
+        return Answer(200, headers, content)
 
     return page
 
 
 def main(declarations: dict[str, Declaration], listener: socket.socket, issuer: Issuer) -> None:
     """Serves on `listener` until SIGTERM."""
-    app: list[Web] = []
+    web: Web | None = None
 
     async def shop(scope: Scope, receive: Receive, send: Send) -> None:
-        if not app:
-            app.append(Web(declarations, settings(), issuer))
-        await app[0](scope, receive, send)
+        nonlocal web
+        if scope["type"] == "lifespan":
+            await receive()
+            web = Web(declarations, settings(), issuer)
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await web.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+        elif web is not None:
+            await web(scope, receive, send)
 
     config = uvicorn.Config(
         shop,
         http="httptools",
         ws="none",
-        lifespan="off",
+        lifespan="on",
         access_log=False,
         log_level=os.environ.get("LOG_LEVEL", "warning").lower(),
         server_header=False,
