@@ -1,7 +1,7 @@
 """What the inventory domain is asked for by an order's saga, and what it answers.
 
-An order has at most one hold, ever. Every command is answered each time that it comes, and an answer given once is given
-again: sending a command again holds, commits or releases nothing again.
+An order has at most one hold, ever. Every command is answered each time that it comes, and an answer given once is
+given again: sending a command again holds, commits or releases nothing again.
 """
 
 from datetime import datetime
@@ -11,16 +11,18 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.runtime import Event
-from shared.vocabulary import Quantity
 
 
 class HoldLine(BaseModel):
-    """How much of a SKU; several lines may name the same SKU."""
+    """How much of a SKU; several lines may name the same SKU.
+
+    A sum of an order's lines may be more than one line's limit.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     sku: str
-    quantity: Quantity
+    quantity: Annotated[int, Field(strict=True, ge=1, le=10**12)]
 
 
 class AllocatedLine(BaseModel):
@@ -85,7 +87,7 @@ class StockHeld(
 
     order_id: UUID
     expires_at: datetime
-    allocations: list[AllocatedLine] = []
+    allocations: tuple[AllocatedLine, ...] = ()
 
 
 class HoldRejected(
@@ -145,7 +147,7 @@ class StockAdjusted(
     key="sku",
     subject="stock/{sku}",
 ):
-    """The level of a SKU at a location since this ledger entry. `at` is when the goods moved, not when it was recorded."""
+    """The level of a SKU at a location since this ledger entry. `at` is when the goods moved."""
 
     sku: str
     location: str

@@ -1,0 +1,58 @@
+"""Receive, write off or correct stock by a difference."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, Field
+
+from shared.inventory.events import StockAdjusted
+from shared.inventory.levels import LedgerEntry, LocationId, Note, enter, lock_level
+from shared.inventory.problems import InsufficientStock
+from shared.inventory.tables import ledger, locations, stock
+from shared.runtime import Request, Work, http
+from shared.runtime.problems import ValidationFailed
+from shared.vocabulary import Line, Sku
+
+
+def _not_zero(value: int) -> int:
+    if value == 0:
+        raise ValueError("must not be zero")
+    return value
+
+
+Delta = Annotated[int, Field(strict=True, ge=-1_000_000_000, le=1_000_000_000), AfterValidator(_not_zero)]
+
+
+class AdjustStock(Request):
+    """`at` is when the goods moved, if that was earlier than now."""
+
+    sku: Sku
+    location: LocationId
+    delta: Delta
+    reason: Line
+    note: Note | None = None
+    at: AwareDatetime | None = None
+
+
+@http(
+    "POST /v1/stock/{sku}/{location}/adjustments",
+    status=201,
+    role="admin",
+    idempotent=True,
+    reads=[locations],
+    writes=[stock, ledger],
+    emits=[StockAdjusted],
+)
+async def adjust_stock(request: AdjustStock, work: Work) -> LedgerEntry:
+    """May take what is promised already, which makes a shortfall, but never more than is on hand.
+
+    Raises UnknownLocation, InsufficientStock.
+    """
+    sku, location, delta = request.sku, request.location, request.delta
+    if request.at is not None and request.at > work.now:
+        raise ValidationFailed(errors=[{"pointer": "/at", "detail": "This is in the future."}])
+    before = await lock_level(work, sku, location)
+    if before.on_hand + delta < 0:
+        raise InsufficientStock(sku=sku, location=location, on_hand=before.on_hand, delta=delta)
+    at = request.at or work.now
+    _, entry = await enter(work, before, delta, reason=request.reason, note=request.note, at=at)
+    return entry

@@ -1,0 +1,32 @@
+"""Keep what is held for an order, once it is paid for."""
+
+from shared.inventory.events import CommitHold, HoldCommitted, HoldExpired
+from shared.inventory.holds import Status, commit, give_back, lock_hold
+from shared.inventory.tables import hold_lines, holds, stock
+from shared.runtime import Work, on_event
+
+
+@on_event(
+    CommitHold,
+    reads=[hold_lines],
+    writes=[holds, stock],
+    emits=[HoldCommitted, HoldExpired],
+    warm=True,
+)
+async def commit_hold(command: CommitHold, work: Work) -> None:
+    """A hold whose time is over is given back here and now, so that the answer is true whenever the timer comes.
+
+    Anything else that is not held or committed is answered as expired: there is nothing to commit.
+    """
+    hold = await lock_hold(work, command.order_id)
+    match hold and hold.status:
+        case Status.COMMITTED:
+            work.emit(HoldCommitted(order_id=command.order_id))
+        case Status.HELD if hold and hold.expires_at > work.now:
+            await commit(work, command.order_id)
+            work.emit(HoldCommitted(order_id=command.order_id))
+        case Status.HELD:
+            await give_back(work, [command.order_id], Status.HELD, Status.EXPIRED)
+            work.emit(HoldExpired(order_id=command.order_id))
+        case _:
+            work.emit(HoldExpired(order_id=command.order_id))

@@ -1,0 +1,178 @@
+"""An order's hold on stock, and the only place where several stock rows are locked.
+
+Locks are taken in one order by all: the hold's row, then stock rows by (sku, location). An order has one hold, ever.
+Its row outlives it, so that a command that comes again, or too late, finds out how the hold ended.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+from sqlalchemy import TextClause, text
+
+from shared.inventory.allocation import Level, Taken
+from shared.runtime import Work
+
+
+class Status(StrEnum):
+    HELD = "HELD"
+    REJECTED = "REJECTED"
+    COMMITTED = "COMMITTED"
+    RELEASED = "RELEASED"
+    EXPIRED = "EXPIRED"
+
+
+class Hold(NamedTuple):
+    status: Status
+    expires_at: datetime
+    shortages: dict[str, int] | None
+
+
+class Offer(NamedTuple):
+    """What the locations have of the SKUs asked for, locked until the transaction ends."""
+
+    levels: list[Level]
+    untracked: frozenset[str]
+
+
+# `exists` is worked out once and before the first row: no stock is locked for an order that has a hold already.
+OPEN = text("""
+with opened as (
+  insert into inventory.holds (order_id, status, expires_at, created_at, updated_at)
+  values (:order_id, 'HELD', :expires_at, :now, :now)
+  on conflict (order_id) do nothing
+  returning order_id
+), locked as materialized (
+  select sku, location, on_hand - held - committed as available
+  from inventory.stock
+  where sku = any(cast(:skus as text[])) and exists (select from opened)
+  order by sku, location
+  for update
+)
+select exists (select from opened) as opened,
+  array(select sku from inventory.items where sku = any(cast(:skus as text[])) and not tracked) as untracked,
+  s.sku, s.location, l.priority, s.available
+from (select) as one
+left join (locked s join inventory.locations l on l.id = s.location and l.closed_at is null) on true
+""")
+
+TAKE = text("""
+with taken as (
+  select * from unnest(cast(:skus as text[]), cast(:locations as text[]), cast(:quantities as bigint[]))
+    as t (sku, location, quantity)
+), kept as (
+  insert into inventory.hold_lines (order_id, sku, location, quantity)
+  select :order_id, sku, location, quantity from taken
+)
+update inventory.stock s
+set held = s.held + t.quantity, version = s.version + 1
+from taken t
+where s.sku = t.sku and s.location = t.location
+""")
+
+REJECT = text("""
+update inventory.holds set status = 'REJECTED', shortages = cast(:shortages as jsonb) where order_id = :order_id
+""")
+
+HOLD = text("select status, expires_at, shortages from inventory.holds where order_id = :order_id for update")
+
+LINES = text("""
+select sku, location, quantity from inventory.hold_lines where order_id = :order_id order by sku, location
+""")
+
+REMEMBER_RELEASED = text("""
+insert into inventory.holds (order_id, status, expires_at, created_at, updated_at)
+values (:order_id, 'RELEASED', :now, :now, :now)
+on conflict (order_id) do nothing
+returning true
+""")
+
+DUE = text("""
+select order_id from inventory.holds
+where status = 'HELD' and expires_at <= :now
+order by expires_at
+limit :count
+for update skip locked
+""")
+
+
+def _moving(changes: str, promised: str) -> TextClause:
+    """Moves holds whose rows are locked to another status.
+
+    `changes` is what becomes of a stock row, `promised` what is held and committed of it then.
+    """
+    return text(f"""
+with lines as (
+  select sku, location, sum(quantity)::bigint as quantity from inventory.hold_lines
+  where order_id = any(cast(:orders as uuid[]))
+  group by sku, location
+), locked as materialized (
+  select s.sku, s.location, lines.quantity
+  from inventory.stock s join lines on lines.sku = s.sku and lines.location = s.location
+  order by s.sku, s.location
+  for update of s
+), moved as (
+  update inventory.stock s
+  set {changes}, shortfall = greatest(0, {promised} - s.on_hand), version = s.version + 1
+  from locked l
+  where s.sku = l.sku and s.location = l.location
+)
+update inventory.holds set status = :status, updated_at = :now where order_id = any(cast(:orders as uuid[]))
+""")  # noqa: S608 - both parts are constants below
+
+
+KEEP_HELD = _moving("held = s.held - l.quantity, committed = s.committed + l.quantity", "s.held + s.committed")
+GIVE_BACK = {
+    Status.HELD: _moving("held = s.held - l.quantity", "s.held + s.committed - l.quantity"),
+    Status.COMMITTED: _moving("committed = s.committed - l.quantity", "s.held + s.committed - l.quantity"),
+}
+
+
+async def open_hold(work: Work, order_id: UUID, skus: Sequence[str], expires_at: datetime) -> Offer | None:
+    """Makes the order's hold and locks the stock of `skus`; None when the order has a hold already."""
+    rows = await work.db.all(OPEN, order_id=order_id, skus=skus, expires_at=expires_at, now=work.now)
+    if not rows[0].opened:
+        return None
+    levels = [Level(row.sku, row.location, row.priority, row.available) for row in rows if row.sku is not None]
+    return Offer(levels, frozenset(rows[0].untracked))
+
+
+async def take(work: Work, order_id: UUID, taken: Sequence[Taken]) -> None:
+    skus, locations, quantities = zip(*taken, strict=True)
+    await work.db.send(TAKE, order_id=order_id, skus=list(skus), locations=list(locations), quantities=list(quantities))
+
+
+async def reject(work: Work, order_id: UUID, shortages: dict[str, int]) -> None:
+    await work.db.send(REJECT, order_id=order_id, shortages=orjson.dumps(shortages).decode())
+
+
+async def lock_hold(work: Work, order_id: UUID) -> Hold | None:
+    row = await work.db.one(HOLD, order_id=order_id)
+    return row and Hold(Status(row.status), row.expires_at, row.shortages)
+
+
+async def lines_of(work: Work, order_id: UUID) -> list[Any]:
+    return await work.db.all(LINES, order_id=order_id)
+
+
+async def lock_due(work: Work, count: int) -> list[UUID]:
+    """Held longer than they may; those that somebody else is busy with are left out."""
+    return [row.order_id for row in await work.db.all(DUE, now=work.now, count=count)]
+
+
+async def commit(work: Work, order_id: UUID) -> None:
+    """The hold is locked, and HELD."""
+    await work.db.send(KEEP_HELD, orders=[order_id], status=Status.COMMITTED, now=work.now)
+
+
+async def give_back(work: Work, orders: Sequence[UUID], was: Status, status: Status) -> None:
+    """The holds are locked, and all `was`: HELD or COMMITTED."""
+    await work.db.send(GIVE_BACK[was], orders=orders, status=status, now=work.now)
+
+
+async def remember_released(work: Work, order_id: UUID) -> bool:
+    """False when the order has got a hold in the meantime."""
+    return bool(await work.db.value(REMEMBER_RELEASED, order_id=order_id, now=work.now))
