@@ -1,6 +1,6 @@
 """What carries events from the outbox to the functions: the database's own log on one machine, Kafka on a cluster.
 
-The relay knows an Outlet, the dispatcher a Source; both sides number records by (topic, partition, offset), 16 partitions a topic.
+The relay knows an Outlet, the dispatcher a Source; records are numbered by (topic, partition, offset) on both carriers.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -62,7 +62,8 @@ class Outlet(Protocol):
     def drain(self, connection: Connection[Any]) -> tuple[int, bool]:
         """Publishes waiting rows of every shard that no other relay holds, each shard in order.
 
-        Returns how many were published, and whether more may wait. Raises CarrierError; what was acknowledged by then is marked.
+        Returns how many were published, and whether more may wait. Raises CarrierError, with what was acknowledged by
+        then marked.
         """
 
     def close(self) -> None: ...

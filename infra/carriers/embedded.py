@@ -11,7 +11,9 @@ from psycopg.rows import TupleRow
 
 from infra.carriers import Batch, Consumer, Lane, Record
 from infra.carriers.rows import ENVELOPE, PREPARE_LOCK, envelope
+from shared.runtime.db import Db
 from shared.runtime.events import Envelope, partition_of
+from shared.runtime.outbox import NOTIFY, REDELIVER
 
 BATCH = 400
 
@@ -74,15 +76,15 @@ _PARTITIONS_EACH = 64
 _POLL_S = 1.0
 _LEADER = 0x5E1B
 
-_READ = f"""
+_READ = sql.SQL("""
 select log.* from unnest(%s::text[], %s::smallint[], %s::bigint[]) as wanted(topic, partition, next_offset)
 cross join lateral (
-  select topic, partition, log_offset, {ENVELOPE} from platform.outbox
+  select topic, partition, log_offset, {envelope} from platform.outbox
   where topic = wanted.topic and partition = wanted.partition and log_offset >= wanted.next_offset
     and published_at is not null
   order by log_offset limit %s
 ) as log
-"""
+""").format(envelope=ENVELOPE)
 _HEADS = "select topic, partition, next_offset from platform.log_heads where topic = any(%s)"
 _OFFSETS = "select consumer, topic, partition, next_offset from platform.consumer_offsets where consumer = any(%s)"
 _COMMIT = """
@@ -90,15 +92,6 @@ insert into platform.consumer_offsets as kept (consumer, topic, partition, next_
 select * from unnest(%s::text[], %s::text[], %s::smallint[], %s::bigint[])
 on conflict (consumer, topic, partition) do update set next_offset = excluded.next_offset
 where kept.next_offset < excluded.next_offset
-"""
-_BURY = """
-with letter as (
-  insert into platform.outbox (id, source, type, subject, topic, partition, key, sequence, time,
-                               correlationid, causationid, traceparent, extensions, content_type, data)
-  values (%s, %s, %s, %s, %s, %s, %s, %s::bigint, %s::timestamptz, %s, %s, %s, %s::jsonb, %s, %s)
-  returning position
-)
-select pg_notify('outbox', '') from letter
 """
 
 
@@ -210,24 +203,26 @@ class EmbeddedSession:
         await self._connection.execute(_COMMIT, columns)
 
     async def bury(self, topic: str, key: str, letter: Envelope) -> None:
-        row = (
-            letter.id,
-            letter.source,
-            letter.type,
-            letter.subject,
-            topic,
-            partition_of(key),
-            key,
-            letter.sequence,
-            letter.time,
-            letter.correlationid,
-            letter.causationid,
-            letter.traceparent,
-            orjson.dumps(dict(letter.extensions)).decode(),
-            letter.datacontenttype,
-            letter.data,
+        db = Db(self._connection)
+        await db.send(
+            REDELIVER,
+            id=letter.id,
+            source=letter.source,
+            type=letter.type,
+            subject=letter.subject,
+            topic=topic,
+            partition=partition_of(key),
+            key=key,
+            sequence=letter.sequence,
+            time=letter.time,
+            correlationid=letter.correlationid,
+            causationid=letter.causationid,
+            traceparent=letter.traceparent,
+            extensions=orjson.dumps(dict(letter.extensions)).decode(),
+            content_type=letter.datacontenttype,
+            data=letter.data,
         )
-        await self._connection.execute(_BURY, row)
+        await db.send(NOTIFY)
 
     def _hear(self, payload: str) -> None:
         if not payload:

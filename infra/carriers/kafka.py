@@ -1,4 +1,4 @@
-"""Kafka as the carrier, in the CloudEvents Kafka binding's binary mode, as KafkaSource and KafkaSink read and write it."""
+"""Kafka as the carrier: records in the CloudEvents Kafka binding, as KafkaSource and KafkaSink read and write them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -31,12 +31,12 @@ cross join lateral (
   select position, topic, partition, {envelope} from platform.outbox
   where partition = held.shard and published_at is null order by position limit {batch}
 ) as waiting
-""").format(envelope=sql.SQL(ENVELOPE), batch=sql.Literal(BATCH))
+""").format(envelope=ENVELOPE, batch=sql.Literal(BATCH))
 _MARK = "update platform.outbox set published_at = clock_timestamp() where position = any(%s)"
 
 
 class KafkaOutlet:
-    """Sends waiting rows to their partitions and marks, of each shard, what was acknowledged before the first failure."""
+    """Sends waiting rows to their partitions and marks of each shard what was acknowledged before a failure."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._publisher = Publisher(settings)

@@ -86,7 +86,7 @@ class Publisher:
         self._topics: set[str] = set()
 
     def publish(self, messages: Sequence[Message], within_s: float) -> tuple[list[bool], Exception | None]:
-        """Which messages the broker has acknowledged, and the first error. Raises CarrierError when there is no broker."""
+        """Which messages the broker acknowledged, and the first error. Raises CarrierError when there is no broker."""
         deadline = monotonic() + within_s
         producer = self._connected({message.topic for message in messages})
         futures: list[Any] = []
@@ -114,8 +114,8 @@ class Publisher:
         self._topics.clear()
         if producer is not None:
             # close() first waits for what is unsent, and when it gives up leaves the sender running.
-            producer._sender.force_close()
-            producer._sender.join(BLOCK_MS / 1000)
+            producer._sender.force_close()  # noqa: SLF001
+            producer._sender.join(BLOCK_MS / 1000)  # noqa: SLF001
             with suppress(KafkaError):
                 producer.close(timeout=0)
 

@@ -17,10 +17,10 @@ PREPARE_LOCK = sql.SQL(
     " from generate_series(0, {last}) shard where pg_try_advisory_xact_lock({locks}, shard)"
 ).format(last=sql.Literal(PARTITIONS - 1), locks=sql.Literal(LOCKS))
 
-ENVELOPE = """
+ENVELOPE = sql.SQL("""
 key, id::text, source, type, to_char(time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), data, subject,
 sequence::text, correlationid, causationid, traceparent, content_type, extensions::text
-"""
+""")
 
 
 def envelope(columns: Sequence[Any]) -> Envelope:

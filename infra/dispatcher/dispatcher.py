@@ -7,6 +7,7 @@ import asyncio
 from base64 import b64encode
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from random import uniform
 from time import monotonic
@@ -63,7 +64,7 @@ class Dispatcher:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Returns after `stop`, when what was in flight is answered and committed; outlives any outage of the carrier."""
+        """Returns after `stop`, with what was in flight answered and committed; outlives any outage of the carrier."""
         failures = 0
         consumers = [subscription.consumer for subscription in self._subscriptions.values()]
         while not self._stopping.is_set():
@@ -141,10 +142,9 @@ class Spell:
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=ANSWER_S)
         if not self.broken.done():
-            try:
+            # Else what was done is delivered again after the restart, and found in the inbox.
+            with suppress(CarrierError, DatabaseError, OSError):
                 await self.commit()
-            except (CarrierError, DatabaseError, OSError):
-                pass  # delivered again after the restart, and found in the inbox
 
     def _take(self, batch: Batch) -> None:
         for lane in batch.revoked:

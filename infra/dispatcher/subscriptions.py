@@ -17,7 +17,7 @@ class Subscription:
     families: frozenset[str] | None
 
     def wants(self, type: str) -> bool:
-        """Whether the function might do more than answer 2xx: unknown versions of its types, and strangers, it may refuse."""
+        """Whether the function might do more than answer 2xx: strangers and unknown versions it may refuse."""
         return self.families is None or family(type) in self.families or not type.startswith("shop.")
 
 

@@ -122,6 +122,8 @@ class Broker:
         deadline = monotonic() + STARTED_WITHIN_S
         while monotonic() < deadline and self._process.poll() is None:
             try:
+                # A refused connection is left to the plain socket: the client would leak its own.
+                socket.create_connection(("127.0.0.1", self._port)).close()
                 KafkaAdminClient(bootstrap_servers=self.bootstrap, bootstrap_timeout_ms=1_000).close()
                 return
             except (KafkaError, OSError):

@@ -1,6 +1,6 @@
 """Publishes what waits in the outbox through an outlet, for as long as it is let.
 
-Synchronous on purpose: it does one thing at a time, Kafka's client is synchronous too, and a blocking call costs the least CPU.
+Synchronous on purpose: it does one thing at a time, Kafka's client is synchronous too, and a blocking call costs least.
 """
 
 from random import uniform
