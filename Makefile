@@ -44,7 +44,7 @@ fmt: .setup ## Format, and mend what can be mended
 	@.venv/bin/ruff format --quiet .
 
 bench: .setup ## Measure, on an otherwise idle machine
-	@$(PY) -m pytest -q -s -m nightly tests/performance $(ARGS)
+	@$(PY) -m tests.performance.bench $(ARGS)
 
 new: .setup ## Scaffold a function and its test: DOMAIN=orders NAME=gift_wrap_order
 	@$(PY) -m infra.local.new "$(DOMAIN)" "$(NAME)"

@@ -125,7 +125,7 @@ def run(runtime: Runtime) -> Run:
         emitted: list[Event] = []
 
         async def part(part: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
-            async with unit_of_work(runtime.database, declaration, caller, Cause("test"), fixed) as work:
+            async with unit_of_work(runtime.database, declaration, caller, Cause("test"), fixed=fixed) as work:
                 result = await part(*arguments, work)
                 emitted.extend(work.emitted)
             return result

@@ -63,6 +63,31 @@ def compiled(statement: Executable) -> Statement:
     return known
 
 
+class Pending:
+    """The result of a statement that was sent; asking for it waits for it and for all that were sent before."""
+
+    __slots__ = ("_cursor",)
+
+    def __init__(self, cursor: AsyncCursor[Row]) -> None:
+        self._cursor = cursor
+
+    async def all(self) -> list[Row]:
+        return await self._cursor.fetchall()
+
+    async def one(self) -> Row | None:
+        return await self._cursor.fetchone()
+
+    async def value(self) -> Any:
+        """The first column of the first row, or None."""
+        row = await self.one()
+        return None if row is None else row[0]
+
+    async def count(self) -> int:
+        """How many rows were touched."""
+        await self._cursor._fetch_pipeline()  # the driver has no public way to await a result without rows
+        return self._cursor.rowcount
+
+
 class Db:
     """The statements of one transaction. Values are bound by name; results are rows with attributes."""
 
@@ -71,31 +96,25 @@ class Db:
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
 
-    async def _execute(self, statement: Executable, parameters: dict[str, Any]) -> AsyncCursor[Row]:
+    async def send(self, statement: Executable, /, **values: Any) -> Pending:
+        """Sends without waiting. An error shows at the next awaited result, or at commit."""
         known = compiled(statement)
         cursor = self._connection.cursor(row_factory=namedtuple_row)
-        return await cursor.execute(known.sql, known.bound(parameters))
+        return Pending(await cursor.execute(known.sql, known.bound(values)))
 
     async def all(self, statement: Executable, /, **values: Any) -> list[Row]:
-        return await (await self._execute(statement, values)).fetchall()
+        return await (await self.send(statement, **values)).all()
 
     async def one(self, statement: Executable, /, **values: Any) -> Row | None:
-        return await (await self._execute(statement, values)).fetchone()
+        return await (await self.send(statement, **values)).one()
 
     async def value(self, statement: Executable, /, **values: Any) -> Any:
         """The first column of the first row, or None."""
-        row = await self.one(statement, **values)
-        return None if row is None else row[0]
-
-    async def send(self, statement: Executable, /, **values: Any) -> None:
-        """Sends without waiting; an error shows at the next awaited result, or at commit."""
-        await self._execute(statement, values)
+        return await (await self.send(statement, **values)).value()
 
     async def run(self, statement: Executable, /, **values: Any) -> int:
         """Runs and gives the number of rows touched."""
-        cursor = await self._execute(statement, values)
-        await cursor._fetch_pipeline()  # the driver has no public way to await a result without rows
-        return cursor.rowcount
+        return await (await self.send(statement, **values)).count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +179,29 @@ class Database:
 
         Raises one of TRANSIENT when there is no connection to be had.
         """
-        async with asyncio.timeout(WAIT_FOR_CONNECTION_S):
+        async with self._held() as held:
+            await held.connection.execute("BEGIN")
+            yield held.connection
+            await held.commit()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """A connection for reads alone: what is sent is one implicit transaction, without BEGIN and COMMIT."""
+        async with self._held() as held:
+            yield held.connection
+            await held.pipeline.sync()
+
+    @asynccontextmanager
+    async def _held(self) -> AsyncIterator[Held]:
+        if self._places.locked():
+            async with asyncio.timeout(WAIT_FOR_CONNECTION_S):
+                await self._places.acquire()
+        else:
             await self._places.acquire()
         try:
             held = self._free.pop() if self._free else await self._open()
             try:
-                await held.connection.execute("BEGIN")
-                yield held.connection
-                await held.commit()
+                yield held
             except BaseException:
                 if await asyncio.shield(held.roll_back()):
                     self._free.append(held)

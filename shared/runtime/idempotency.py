@@ -6,7 +6,7 @@ import orjson
 from sqlalchemy import text
 
 from shared.runtime.answers import Answer
-from shared.runtime.db import Db
+from shared.runtime.db import Db, Pending, Row
 from shared.runtime.problems import IdempotencyKeyMissing, IdempotencyKeyReused, StillRunning
 
 CLAIM = text("select pg_try_advisory_xact_lock(hashtextextended(:lock, 0))")
@@ -34,16 +34,22 @@ class Keyed:
             raise IdempotencyKeyMissing
         self._scope = {"function": function, "principal": principal, "route": route, "key": key}
         self._fingerprint = sha256(body).digest()
+        self._claimed: Pending | None = None
 
-    async def earlier_answer(self, db: Db) -> Answer | None:
-        """Claims the key for this transaction. Raises StillRunning, IdempotencyKeyReused.
+    async def claim(self, db: Db) -> Pending:
+        """Claims the key for the transaction by an advisory lock, then looks for an earlier answer.
 
-        The claim is an advisory lock: an uncommitted row would make a second caller wait instead of being told.
+        An uncommitted row would make a second caller wait instead of being told. These are two statements: the second
+        must see what was committed until the lock was had.
         """
-        claimed = await db.value(CLAIM, lock=orjson.dumps(self._scope).decode())
-        if not claimed:
+        self._claimed = await db.send(CLAIM, lock=orjson.dumps(self._scope).decode())
+        return await db.send(STORED, **self._scope)
+
+    async def earlier_answer(self, stored: Row | None) -> Answer | None:
+        """Raises StillRunning, IdempotencyKeyReused."""
+        assert self._claimed is not None
+        if not await self._claimed.value():
             raise StillRunning
-        stored = await db.one(STORED, **self._scope)
         if stored is None:
             return None
         if bytes(stored.fingerprint) != self._fingerprint:

@@ -15,7 +15,7 @@ from shared.runtime.db import Database, Db
 from shared.runtime.declare import Declaration
 from shared.runtime.events import Envelope
 from shared.runtime.log import logger, redacted
-from shared.runtime.work import Cause, unit_of_work
+from shared.runtime.work import Cause, Claim, unit_of_work
 
 FIRST = text("""
 insert into platform.inbox (consumer, source, event_id) values (:consumer, :source, :event_id)
@@ -41,13 +41,14 @@ on conflict (consumer, source, event_id) do update
 """)
 
 
-async def is_first(db: Db, consumer: str, envelope: Envelope) -> bool:
-    """Claims the event for this transaction; False when it was applied before."""
-    return bool(await db.value(FIRST, consumer=consumer, source=envelope.source, event_id=envelope.id))
+def claim(consumer: str, envelope: Envelope) -> Claim:
+    """Claims the event for the transaction: without a row it was applied before."""
+    return lambda db: db.send(FIRST, consumer=consumer, source=envelope.source, event_id=envelope.id)
 
 
-async def was_applied(db: Db, consumer: str, envelope: Envelope) -> bool:
-    return bool(await db.value(APPLIED, consumer=consumer, source=envelope.source, event_id=envelope.id))
+def look_up(consumer: str, envelope: Envelope) -> Claim:
+    """A row means that the event was applied before."""
+    return lambda db: db.send(APPLIED, consumer=consumer, source=envelope.source, event_id=envelope.id)
 
 
 def fingerprint(event_type: str, error: str) -> str:

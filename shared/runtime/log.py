@@ -26,7 +26,7 @@ _debug: ContextVar[bool] = ContextVar("log_debug", default=False)
 @contextmanager
 def invocation(**keys: Any) -> Iterator[None]:
     """Puts `keys` on every line logged inside, and decides once whether this invocation's debug lines are kept."""
-    rate = settings().log_sample_rate
+    rate = _sample_rate()
     held_keys, held_debug = _keys.set(keys), _debug.set(rate > 0 and random.random() < rate)
     try:
         yield
@@ -62,7 +62,7 @@ def _merge_keys(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
 
 
 def _sample_debug(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    if method == "debug" and settings_level() > logging.DEBUG and not _debug.get():
+    if method == "debug" and _level() > logging.DEBUG and not _debug.get():
         raise structlog.DropEvent
     return event
 
@@ -76,13 +76,18 @@ def _render(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
 
 
 @cache
-def settings_level() -> int:
+def _sample_rate() -> float:
+    return settings().log_sample_rate
+
+
+@cache
+def _level() -> int:
     return logging.getLevelNamesMapping()[settings().log_level.upper()]
 
 
 @cache
 def _configure() -> None:
-    lowest = logging.DEBUG if settings().log_sample_rate > 0 else settings_level()
+    lowest = logging.DEBUG if settings().log_sample_rate > 0 else _level()
     structlog.configure(
         cache_logger_on_first_use=True,
         wrapper_class=structlog.make_filtering_bound_logger(lowest),

@@ -7,6 +7,7 @@ An endpoint knows no server. The functions-framework entry (main.py), the one-ma
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, ClassVar, Generic, TypeVar
@@ -38,7 +39,7 @@ from shared.runtime.problems import (
     ValidationFailed,
 )
 from shared.runtime.settings import Settings
-from shared.runtime.work import Cause, Fixed, Work, unit_of_work
+from shared.runtime.work import Cause, Claim, Work, unit_of_reading, unit_of_work
 
 EVENT_LIMIT_BYTES = 2_097_152
 WAIT_LIMIT_S = 10.0
@@ -141,8 +142,11 @@ class Endpoint(Generic[TriggerT]):
     async def respond(self, call: Call, cause: Cause) -> Answer:
         raise NotImplementedError
 
-    def unit(self, caller: Caller, cause: Cause, fixed: Fixed | None = None) -> Any:
-        return unit_of_work(self.runtime.database, self.declaration, caller, cause, fixed)
+    def unit(self, caller: Caller, cause: Cause, claim: Claim | None = None) -> AbstractAsyncContextManager[Work]:
+        return unit_of_work(self.runtime.database, self.declaration, caller, cause, claim=claim)
+
+    def reading(self, caller: Caller, cause: Cause, _claim: None = None) -> AbstractAsyncContextManager[Work]:
+        return unit_of_reading(self.runtime.database, self.declaration, caller, cause)
 
     async def _live(self) -> Answer:
         return Answer(200, {"content-type": "text/plain"}, b"live\n")
@@ -150,7 +154,7 @@ class Endpoint(Generic[TriggerT]):
     async def _ready(self) -> Answer:
         """Ready means that the function can begin a transaction under its own role."""
         try:
-            async with self.unit(ANONYMOUS, Cause("health")):
+            async with self.reading(ANONYMOUS, Cause("health")):
                 return Answer(200, {"content-type": "text/plain"}, b"ready\n")
         except Exception as error:  # any reason not to be ready is an answer here
             log.logger().warning("not ready", function=self.declaration.service, error=type(error).__name__)
@@ -168,6 +172,7 @@ def answer_to(problem: Problem) -> Answer:
 class HttpEndpoint(Endpoint[Http]):
     def __init__(self, declaration: Declaration, trigger: Http, runtime: Runtime) -> None:
         super().__init__(declaration, trigger, runtime)
+        self._only_reads = not (declaration.writes or declaration.emits or trigger.idempotent)
         self._match = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", trigger.path)).fullmatch
 
     def body_limit(self) -> int:
@@ -198,16 +203,17 @@ class HttpEndpoint(Endpoint[Http]):
         declaration = self.declaration
         arguments = () if request is None else (request,)
         if declaration.prepare is not None:
-            async with self.unit(caller, cause) as work:
-                if keyed and (earlier := await keyed.earlier_answer(work.db)):
+            async with self.unit(caller, cause, keyed and keyed.claim) as work:
+                if keyed and (earlier := await keyed.earlier_answer(work.claimed)):
                     return earlier
                 attempt = await declaration.prepare(*arguments, work)
             outcome = None
             if attempt is not None and declaration.call is not None:
                 outcome = await declaration.call(attempt, self.runtime.egress)
             arguments = (*arguments, outcome)
-        async with self.unit(caller, cause) as work:
-            if keyed and (earlier := await keyed.earlier_answer(work.db)):
+        unit = self.reading if self._only_reads else self.unit
+        async with unit(caller, cause, keyed and keyed.claim) as work:
+            if keyed and (earlier := await keyed.earlier_answer(work.claimed)):
                 return earlier
             result = await declaration.function(*arguments, work)
             answer = encode(result, self.trigger.status, _page_path(call) if isinstance(result, Page) else "")
@@ -223,7 +229,7 @@ class HttpEndpoint(Endpoint[Http]):
         while fresh is None:
             left = deadline - perf_counter()
             await asyncio.sleep(max(0.0, min(pause, left)))
-            async with self.unit(caller, cause) as work:
+            async with self.reading(caller, cause) as work:
                 fresh = await self.trigger.wait(view, work, left <= pause)
             pause = min(pause * 1.5, 0.25)
         final = encode(fresh, answer.status, "")
@@ -325,16 +331,16 @@ class EventEndpoint(Endpoint[OnEvent]):
         declaration, consumer = self.declaration, self.declaration.service
         arguments: tuple[Any, ...] = (message,)
         if declaration.prepare is not None:
-            async with self.unit(self._caller, cause) as work:
-                if await inbox.was_applied(work.db, consumer, envelope):
+            async with self.unit(self._caller, cause, inbox.look_up(consumer, envelope)) as work:
+                if work.claimed is not None:
                     return False
                 attempt = await declaration.prepare(message, work)
             outcome = None
             if attempt is not None and declaration.call is not None:
                 outcome = await declaration.call(attempt, self.runtime.egress)
             arguments = (message, outcome)
-        async with self.unit(self._caller, cause) as work:
-            if not await inbox.is_first(work.db, consumer, envelope):
+        async with self.unit(self._caller, cause, inbox.claim(consumer, envelope)) as work:
+            if work.claimed is None:
                 return False
             await declaration.function(*arguments, work)
         return True

@@ -3,7 +3,7 @@
 The transaction holds the inbox row or idempotency key, the effect and the outbox rows, or nothing.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,9 +13,11 @@ from sqlalchemy import text
 
 from shared.runtime import ids, metrics, outbox
 from shared.runtime.auth import Caller
-from shared.runtime.db import Database, Db
+from shared.runtime.db import Database, Db, Pending, Row
 from shared.runtime.declare import Declaration
 from shared.runtime.events import Event
+
+ROLE = text("select set_config('role', :role, true)")
 
 BEGIN = text("select set_config('role', :role, true) as role, transaction_timestamp() as now")
 
@@ -31,15 +33,23 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """All that a function is given. `now` is the database's clock, read with BEGIN; the runtime commits, never the function."""
+    """All that a function is given. The runtime commits, never the function."""
 
     db: Db
-    now: datetime
     caller: Caller
     cause: Cause
     declaration: Declaration
+    clock: datetime | None
     new_id: Callable[[], UUID] = ids.new_id
+    claimed: Row | None = None
     emitted: list[Event] = field(default_factory=list)
+
+    @property
+    def now(self) -> datetime:
+        """The database's clock, read with BEGIN; bind it into statements, so that tests can fix it."""
+        if self.clock is None:
+            raise NoClock(f"{self.declaration.name} only reads: let its statements use SQL's now()")
+        return self.clock
 
     def emit(self, event: Event) -> None:
         """Leaves `event` to the outbox of this transaction. Raises UndeclaredEvent unless `emits=` names its type."""
@@ -52,6 +62,10 @@ class UndeclaredEvent(Exception):
     pass
 
 
+class NoClock(Exception):
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Fixed:
     """A clock and identifiers that a test has fixed."""
@@ -60,24 +74,48 @@ class Fixed:
     new_id: Callable[[], UUID]
 
 
+Claim = Callable[[Db], Awaitable[Pending]]
+"""Sends what must come first in the transaction; its result is `Work.claimed`."""
+
+
 @asynccontextmanager
 async def unit_of_work(
-    database: Database, declaration: Declaration, caller: Caller, cause: Cause, fixed: Fixed | None = None
+    database: Database,
+    declaration: Declaration,
+    caller: Caller,
+    cause: Cause,
+    *,
+    claim: Claim | None = None,
+    fixed: Fixed | None = None,
 ) -> AsyncIterator[Work]:
     """Commits when the body ends, with what was emitted; leaves no trace when it raises."""
     async with database.transaction() as connection:
         db = Db(connection)
-        begun = await db.one(BEGIN, role=declaration.role)
+        sent = await db.send(BEGIN, role=declaration.role)
+        claimed = None if claim is None else await claim(db)
+        begun = await sent.one()
         work = Work(
             db=db,
-            now=fixed.now if fixed else begun.now,
             caller=caller,
             cause=cause,
             declaration=declaration,
+            clock=(fixed or begun).now,
             new_id=fixed.new_id if fixed else ids.new_id,
+            claimed=None if claimed is None else await claimed.one(),
         )
         yield work
         if work.emitted:
             await outbox.leave(db, declaration.source, cause, work.emitted)
     for event in work.emitted:
         metrics.EMITTED.labels(declaration.name, event.type).inc()
+
+
+@asynccontextmanager
+async def unit_of_reading(
+    database: Database, declaration: Declaration, caller: Caller, cause: Cause
+) -> AsyncIterator[Work]:
+    """For a function that writes and emits nothing: fewer round trips, and no clock but SQL's own now()."""
+    async with database.reading() as connection:
+        db = Db(connection)
+        await db.send(ROLE, role=declaration.role)
+        yield Work(db=db, caller=caller, cause=cause, declaration=declaration, clock=None)
