@@ -118,7 +118,7 @@ class Carrier:
             if message is not None and message.error() is None:
                 found.append(message)
             elif message is not None:
-                ended.add(message.partition())
+                ended.add(message.partition() or 0)
         reader.close()
         return found
 
