@@ -8,12 +8,10 @@ from infra.gateway.proxy import Gateway, table
 
 
 def main() -> None:
-    gateway = Gateway(
-        table(), os.environ.get("UPSTREAM", "http://{service}.shop.svc.cluster.local")
-    )
+    gateway = Gateway(table(), os.environ.get("UPSTREAM", "http://{service}.shop.svc.cluster.local"))
     uvicorn.run(
         gateway,
-        host="0.0.0.0",  # inside a pod, the probes and the proxy beside it come from another address
+        host="0.0.0.0",  # noqa: S104 (in a pod: probes and the proxy beside it come from another address)
         port=int(os.environ.get("PORT", "8080")),
         lifespan="off",
         access_log=False,

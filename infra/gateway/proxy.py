@@ -43,9 +43,7 @@ DEADLINE = ClientTimeout(total=60, connect=5)
 """A cold start and the longest `Prefer: wait` fit in it."""
 
 
-class Unreachable(
-    Problem, status=502, title="The function did not answer", retry_after_s=1
-):
+class Unreachable(Problem, status=502, title="The function did not answer", retry_after_s=1):
     pass
 
 
@@ -83,9 +81,7 @@ class Gateway:
         except OtherMethods as other:
             await _refuse(send, MethodNotAllowed(allowed=other.allowed))
 
-    async def _pass_on(
-        self, service: str, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def _pass_on(self, service: str, scope: Scope, receive: Receive, send: Send) -> None:
         url = self._upstream.format(service=service) + scope["raw_path"].decode("ascii")
         if scope["query_string"]:
             url += "?" + scope["query_string"].decode("ascii")
@@ -93,17 +89,13 @@ class Gateway:
         try:
             async with self._client().request(
                 scope["method"],
-                URL(
-                    url, encoded=True
-                ),  # passed on as it came: what is encoded stays encoded
+                URL(url, encoded=True),  # passed on as it came: what is encoded stays encoded
                 headers=_forwarded(scope),
                 data=_body(receive) if _has_body(scope) else None,
                 allow_redirects=False,
             ) as answer:
                 headers = [
-                    (name.lower(), value)
-                    for name, value in answer.raw_headers
-                    if name.lower() not in HOP_BY_HOP
+                    (name.lower(), value) for name, value in answer.raw_headers if name.lower() not in HOP_BY_HOP
                 ]
                 await send(
                     {
@@ -114,17 +106,11 @@ class Gateway:
                 )
                 begun = True
                 async for chunk in answer.content.iter_any():
-                    await send(
-                        {"type": "http.response.body", "body": chunk, "more_body": True}
-                    )
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 await send({"type": "http.response.body", "body": b""})
         except (TimeoutError, ClientError, OSError) as error:
-            logger().warning(
-                "not passed on", service=service, error=type(error).__name__
-            )
-            if (
-                begun
-            ):  # too late for another status: the connection ends short of its length
+            logger().warning("not passed on", service=service, error=type(error).__name__)
+            if begun:  # too late for another status: the connection ends short of its length
                 raise
             await _refuse(send, _problem(error))
 
@@ -144,16 +130,10 @@ def _forwarded(scope: Scope) -> list[tuple[str, str]]:
     kept = [
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in scope["headers"]
-        if name not in HOP_BY_HOP
-        and name not in (b"host", b"x-forwarded-host")
-        and not name.startswith(b"ce-")
+        if name not in HOP_BY_HOP and name not in (b"host", b"x-forwarded-host") and not name.startswith(b"ce-")
     ]
     outer = next(
-        (
-            value.decode("latin-1")
-            for name, value in scope["headers"]
-            if name == b"host"
-        ),
+        (value.decode("latin-1") for name, value in scope["headers"] if name == b"host"),
         "",
     )
     return [*kept, ("x-forwarded-host", outer)]
@@ -182,18 +162,11 @@ def _problem(error: Exception) -> Problem:
 
 
 async def _refuse(send: Send, problem: Problem) -> None:
-    headers = [
-        (name.encode("latin-1"), value.encode("latin-1"))
-        for name, value in problem.headers().items()
-    ]
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in problem.headers().items()]
     await _answer(send, problem.status, headers, problem.body())
 
 
-async def _answer(
-    send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes
-) -> None:
+async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
     length = (b"content-length", str(len(body)).encode())
-    await send(
-        {"type": "http.response.start", "status": status, "headers": [*headers, length]}
-    )
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body})

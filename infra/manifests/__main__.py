@@ -1,9 +1,12 @@
-"""`python -m infra.manifests generate|check`: write what the declarations say, or fail where a file says otherwise."""
+"""`python -m infra.manifests generate|check|deploy|undeploy`: from the declarations to files, and to a cluster."""
 
+import os
 import sys
 from difflib import unified_diff
+from typing import Any
 
 import click
+from psycopg import Error as DatabaseError
 
 from functions import load_all
 from infra.manifests import (
@@ -19,6 +22,7 @@ from infra.manifests import (
     services,
     triggers,
 )
+from infra.postgres.migrate import MigrationFailed
 
 GENERATORS = (
     roles.files,
@@ -33,20 +37,11 @@ GENERATORS = (
 
 def generated() -> Files:
     declarations = by_name(load_all().values())
-    return {
-        path: text
-        for generator in GENERATORS
-        for path, text in generator(declarations).items()
-    }
+    return {path: text for generator in GENERATORS for path, text in generator(declarations).items()}
 
 
 def stale(files: Files) -> list[str]:
-    held = [
-        path
-        for directory in OWNED
-        for path in (ROOT / directory).glob("*")
-        if path.is_file()
-    ]
+    held = [path for directory in OWNED for path in (ROOT / directory).glob("*") if path.is_file()]
     return sorted({path.relative_to(ROOT).as_posix() for path in held} - files.keys())
 
 
@@ -94,6 +89,53 @@ def check() -> None:
         raise click.ClickException(
             "Generated files differ from the declarations: run `python -m infra.manifests generate`."
         )
+
+
+CONTEXT = click.option("--context", default="", help="kubectl's context; by default its current one.")
+
+
+@cli.command()
+@CONTEXT
+@click.option("--image", envvar="IMAGE", required=True, help="The shop's image, with a tag of its own for every build.")
+@click.option(
+    "--database-url", envvar="DATABASE_URL", required=True, help="An owner's login, as this machine reaches it."
+)
+@click.option("--database-address", envvar="DATABASE_ADDRESS", help="host:port as pods reach it, where that differs.")
+@click.option("--kafka", envvar="KAFKA_BROKERS", required=True, help="Bootstrap brokers, as pods reach them.")
+@click.option("--kafka-address", envvar="KAFKA_ADDRESS", help="The same as this machine reaches them.")
+@click.option("--replication", envvar="KAFKA_REPLICATION", default=1, help="Copies of each topic made.")
+@click.option("--jwks-url", envvar="JWKS_URL", help="Your issuer's keys; without it a stand-in issuer is deployed.")
+@click.option("--jwt-issuer", envvar="JWT_ISSUER", help="What your issuer calls itself in `iss`.")
+@click.option("--provider-url", envvar="PROVIDER_URL", help="The payment provider; without it a stand-in is deployed.")
+@click.option(
+    "--stand-in", envvar="STAND_IN", is_flag=True, help="Deliver events by a stand-in for KafkaSource's dispatcher."
+)
+@click.option("--ingress", envvar="INGRESS", help="URL of the ingress, where the gateway's host name does not resolve.")
+@click.option("--smoke/--no-smoke", default=True, help="Place an order at the end (product SMOKE-1).")
+@click.option("--timeout", "timeout_s", default=300, help="Seconds to wait for any one step.")
+def deploy(**given: Any) -> None:
+    """Bring the shop to a cluster; what is so already is left alone."""
+    from infra.manifests import rollout  # late: generate and check need no cluster's libraries
+
+    admin, customer = os.environ.get("SMOKE_ADMIN_TOKEN"), os.environ.get("SMOKE_CUSTOMER_TOKEN")
+    plan = rollout.Plan(**given, smoke_tokens=(admin, customer) if admin and customer else None)
+    try:
+        rollout.deploy(plan, by_name(load_all().values()), click.echo)
+    except (rollout.NotDeployed, rollout.ClusterRefused, MigrationFailed, DatabaseError) as fault:
+        raise click.ClickException(f"Not deployed: {fault}") from None
+
+
+@cli.command()
+@CONTEXT
+@click.option("--database-url", envvar="DATABASE_URL", help="Closes the functions' logins there.")
+def undeploy(context: str, database_url: str | None) -> None:
+    """Take the shop off a cluster. The database's contents and the topics stay."""
+    from infra.manifests import rollout
+
+    try:
+        rollout.undeploy(context, database_url, click.echo)
+    except (rollout.ClusterRefused, DatabaseError) as fault:
+        raise click.ClickException(f"Not taken off: {fault}") from None
 
 
 if __name__ == "__main__":

@@ -50,8 +50,7 @@ HEADERS: Schema = {
 def files(declarations: list[Declaration]) -> Files:
     document = {"docs/reference/asyncapi.json": _json(asyncapi(declarations))}
     return document | {
-        f"docs/reference/schemas/{event.type}.json": _json(schema(event))
-        for event in _used(declarations)
+        f"docs/reference/schemas/{event.type}.json": _json(schema(event)) for event in _used(declarations)
     }
 
 
@@ -62,12 +61,7 @@ def _json(value: Schema) -> str:
 def _used(declarations: Iterable[Declaration]) -> list[type[Event]]:
     known = list(declarations)
     used = {event for declaration in known for event in declaration.emits}
-    used |= {
-        event
-        for d in known
-        if isinstance(d.trigger, OnEvent)
-        for event in d.trigger.events
-    }
+    used |= {event for d in known if isinstance(d.trigger, OnEvent) for event in d.trigger.events}
     return sorted(used, key=lambda event: event.type)
 
 
@@ -88,14 +82,10 @@ def asyncapi(declarations: list[Declaration]) -> Schema:
         name: {
             "address": name,
             "messages": {
-                event.type: {"$ref": f"#/components/messages/{event.type}"}
-                for event in used
-                if event.topic == name
+                event.type: {"$ref": f"#/components/messages/{event.type}"} for event in used if event.topic == name
             },
             "description": f"{PARTITIONS} partitions; key: {topic.key}; kept {topic.retention_days} days.",
-            "bindings": {
-                "kafka": {"partitions": PARTITIONS, "bindingVersion": "0.5.0"}
-            },
+            "bindings": {"kafka": {"partitions": PARTITIONS, "bindingVersion": "0.5.0"}},
         }
         for name, topic in listed.items()
         if any(event.topic == name for event in used)
@@ -105,8 +95,9 @@ def asyncapi(declarations: list[Declaration]) -> Schema:
         "info": {
             "title": "kn-shop events",
             "version": "1",
-            "description": "Generated from the declarations in functions/ by `python -m infra.manifests generate`. Every"
-            " consumer also has a retry topic, `shop.retry.<consumer>`, and a dead-letter topic, `shop.dead.<consumer>`.",
+            "description": "Generated from the declarations in functions/ by `python -m infra.manifests generate`."
+            " Every consumer also has a topic for what it is given again, `shop.retry.<consumer>`, and one for what it"
+            " could not take, `shop.dead.<consumer>`.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
@@ -141,11 +132,7 @@ def _message(event: type[Event]) -> Schema:
 def _operations(declarations: list[Declaration]) -> Schema:
     found: Schema = {}
     for declaration in declarations:
-        consumed = (
-            declaration.trigger.events
-            if isinstance(declaration.trigger, OnEvent)
-            else ()
-        )
+        consumed = declaration.trigger.events if isinstance(declaration.trigger, OnEvent) else ()
         for action, events in (("receive", consumed), ("send", declaration.emits)):
             for topic in sorted({event.topic for event in events}):
                 found[f"{declaration.name}.{action}.{topic}"] = {
@@ -153,9 +140,7 @@ def _operations(declarations: list[Declaration]) -> Schema:
                     "channel": {"$ref": f"#/channels/{_pointer(topic)}"},
                     "summary": declaration.summary,
                     "messages": [
-                        {
-                            "$ref": f"#/channels/{_pointer(topic)}/messages/{_pointer(event.type)}"
-                        }
+                        {"$ref": f"#/channels/{_pointer(topic)}/messages/{_pointer(event.type)}"}
                         for event in sorted(events, key=lambda event: event.type)
                         if event.topic == topic
                     ],

@@ -53,11 +53,7 @@ def example(name: str, schema: Schema, resolve: Callable[[Schema], Schema]) -> A
     if schema.get("examples"):
         return schema["examples"][0]
     choices = schema.get("enum", [])
-    if (
-        name in NAMED
-        and (not choices or NAMED[name] in choices)
-        and _fits(NAMED[name], schema, resolve)
-    ):
+    if name in NAMED and (not choices or NAMED[name] in choices) and _fits(NAMED[name], schema, resolve):
         return NAMED[name]
     if choices:
         return choices[0]
@@ -71,21 +67,12 @@ def _by_type(name: str, schema: Schema, resolve: Callable[[Schema], Schema]) -> 
     kind = schema.get("type")
     match kind[0] if isinstance(kind, list) else kind:
         case "object":
-            return {
-                key: example(key, inner, resolve)
-                for key, inner in schema.get("properties", {}).items()
-            }
+            return {key: example(key, inner, resolve) for key, inner in schema.get("properties", {}).items()}
         case "array":
             singular = name.removesuffix("s")
-            return (
-                [example(singular, schema["items"], resolve)]
-                if "items" in schema
-                else []
-            )
+            return [example(singular, schema["items"], resolve)] if "items" in schema else []
         case "string":
-            return FORMATS.get(
-                schema.get("format", ""), name.replace("_", " ") or "text"
-            )
+            return FORMATS.get(schema.get("format", ""), name.replace("_", " ") or "text")
         case "integer":
             return max(schema.get("minimum", 1), schema.get("exclusiveMinimum", 0) + 1)
         case "number":
@@ -99,9 +86,7 @@ def _fits(value: Any, schema: Schema, resolve: Callable[[Schema], Schema]) -> bo
     """Whether the value has the schema's type."""
     for several in ("anyOf", "oneOf"):
         if several in schema:
-            return any(
-                _fits(value, resolve(choice), resolve) for choice in schema[several]
-            )
+            return any(_fits(value, resolve(choice), resolve) for choice in schema[several])
     kinds = {str: "string", int: "integer", bool: "boolean", type(None): "null"}
     kind = schema.get("type")
     return kinds.get(type(value)) in (kind if isinstance(kind, list) else [kind])

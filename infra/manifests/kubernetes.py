@@ -31,11 +31,11 @@ RESTRICTED: Manifest = {
 class _Dumper(yaml.SafeDumper):
     """Writes a shared object out each time: no anchors in manifests."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, _data: Any) -> bool:
         return True
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, False)
+    def increase_indent(self, flow: bool = False, *_: Any, **__: Any) -> None:
+        super().increase_indent(flow, indentless=False)
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
@@ -47,10 +47,7 @@ _Dumper.add_representer(str, _text)
 
 
 def documents(manifests: Iterable[Manifest], generated_from: str) -> str:
-    text = "---\n".join(
-        yaml.dump(manifest, Dumper=_Dumper, sort_keys=False, width=120)
-        for manifest in manifests
-    )
+    text = "---\n".join(yaml.dump(manifest, Dumper=_Dumper, sort_keys=False, width=120) for manifest in manifests)
     return headed(text, "#", generated_from)
 
 
@@ -75,6 +72,4 @@ def trigger_kind(declaration: Declaration) -> str:
 
 
 def service_ref(name: str) -> Manifest:
-    return {
-        "ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": name}
-    }
+    return {"ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": name}}

@@ -30,8 +30,8 @@ HEADERS: dict[str, Schema] = {
         "name": "Idempotency-Key",
         "in": "header",
         "required": True,
-        "description": "Names this request: sent again with the same key and body, it has no second effect and gives the"
-        " first answer, byte for byte, for 24 hours.",
+        "description": "Names this request: sent again with the same key and body, it has no second effect and gives"
+        " the first answer, byte for byte, for 24 hours.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255},
         "example": "0197f1c4-7a52-7f06-9d5e-2f6c1b0a9e11",
     },
@@ -55,7 +55,8 @@ HEADERS: dict[str, Schema] = {
         "name": "Prefer",
         "in": "header",
         "required": False,
-        "description": f"`wait=N` answers when the state is final, or after N seconds, at most {WAIT_LIMIT_S:g} (RFC 7240).",
+        "description": f"`wait=N` answers when the state is final, or after N seconds, at most {WAIT_LIMIT_S:g}"
+        " (RFC 7240).",
         "schema": {"type": "string"},
         "example": "wait=10",
     },
@@ -71,28 +72,17 @@ HEADERS: dict[str, Schema] = {
 
 
 def files(declarations: list[Declaration]) -> Files:
-    return {
-        "docs/reference/openapi.json": json.dumps(
-            document(declarations), indent=2, ensure_ascii=False
-        )
-        + "\n"
-    }
+    return {"docs/reference/openapi.json": json.dumps(document(declarations), indent=2, ensure_ascii=False) + "\n"}
 
 
 def document(declarations: Iterable[Declaration]) -> Schema:
     served = [
-        (declaration, declaration.trigger)
-        for declaration in declarations
-        if isinstance(declaration.trigger, Http)
+        (declaration, declaration.trigger) for declaration in declarations if isinstance(declaration.trigger, Http)
     ]
     schemas = Schemas([declaration for declaration, _ in served])
     paths: dict[str, Schema] = {}
-    for declaration, trigger in sorted(
-        served, key=lambda one: (one[1].path, one[1].method)
-    ):
-        paths.setdefault(trigger.path, {})[trigger.method.lower()] = operation(
-            declaration, trigger, schemas
-        )
+    for declaration, trigger in sorted(served, key=lambda one: (one[1].path, one[1].method)):
+        paths.setdefault(trigger.path, {})[trigger.method.lower()] = operation(declaration, trigger, schemas)
     domains = sorted({declaration.domain for declaration, _ in served})
     return {
         "openapi": "3.1.0",
@@ -117,8 +107,8 @@ def document(declarations: Iterable[Declaration]) -> Schema:
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "An access token in the profile of RFC 9068; the claim `roles` lists customer, admin,"
-                    " operator or service.",
+                    "description": "An access token in the profile of RFC 9068; the claim `roles` lists customer,"
+                    " admin, operator or service.",
                 }
             },
         },
@@ -144,9 +134,7 @@ class Schemas:
         """What is referred to, from the operations or from one another."""
         waiting = list(self._used.values())
         while waiting:
-            for name in re.findall(
-                r'"#/components/schemas/([^"]+)"', json.dumps(waiting.pop())
-            ):
+            for name in re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(waiting.pop())):
                 if name not in self._used:
                     self._used[name] = self._definitions[name]
                     waiting.append(self._definitions[name])
@@ -199,15 +187,11 @@ def result(declaration: Declaration) -> Any:
 
 
 def _unwrapped(kind: Any) -> Any:
-    """`Annotated[Document, Product]` is a Product that is rendered already; `Page[Annotated[bytes, Product]]` likewise."""
+    """`Annotated[Document, Product]` is a Product rendered already; `Page[Annotated[bytes, Product]]` likewise."""
     if get_origin(kind) is Annotated:
         base, *notes = get_args(kind)
         return next(
-            (
-                note
-                for note in notes
-                if inspect.isclass(note) and issubclass(note, BaseModel)
-            ),
+            (note for note in notes if inspect.isclass(note) and issubclass(note, BaseModel)),
             base,
         )
     return kind
@@ -241,17 +225,11 @@ def _description(declaration: Declaration, trigger: Http) -> str:
         inspect.getdoc(declaration.message) if declaration.message else None,
         inspect.getdoc(declaration.function),
     ]
-    allowed = (
-        "Anybody may call it."
-        if "public" in trigger.roles
-        else f"Roles: {', '.join(trigger.roles)}."
-    )
+    allowed = "Anybody may call it." if "public" in trigger.roles else f"Roles: {', '.join(trigger.roles)}."
     return "\n\n".join([*(text for text in said if text), allowed])
 
 
-def _parameters(
-    declaration: Declaration, trigger: Http, schemas: Schemas
-) -> list[Schema]:
+def _parameters(declaration: Declaration, trigger: Http, schemas: Schemas) -> list[Schema]:
     in_path = _in_path(trigger)
     listed: list[Schema] = []
     if declaration.message is not None:
@@ -260,36 +238,21 @@ def _parameters(
         for name, schema in model.get("properties", {}).items():
             if name in in_path:
                 listed.append(_parameter(name, "path", True, schema, schemas))
-            elif trigger.method in BODILESS and not (
-                trigger.if_match and name == "expected_version"
-            ):
-                listed.append(
-                    _parameter(name, "query", name in required, schema, schemas)
-                )
+            elif trigger.method in BODILESS and not (trigger.if_match and name == "expected_version"):
+                listed.append(_parameter(name, "query", name in required, schema, schemas))
     used = ["IdempotencyKey"] if trigger.idempotent else []
     used += ["IfMatch"] if trigger.if_match else []
     used += ["PreferWait"] if trigger.wait is not None else []
-    used += (
-        ["IfNoneMatch"]
-        if trigger.method == "GET" and trigger.cache_s is not None
-        else []
-    )
+    used += ["IfNoneMatch"] if trigger.method == "GET" and trigger.cache_s is not None else []
     return [
         *listed,
-        *(
-            {"$ref": f"#/components/parameters/{name}"}
-            for name in (*used, "CorrelationId")
-        ),
+        *({"$ref": f"#/components/parameters/{name}"} for name in (*used, "CorrelationId")),
     ]
 
 
-def _parameter(
-    name: str, place: str, required: bool, schema: Schema, schemas: Schemas
-) -> Schema:
+def _parameter(name: str, place: str, required: bool, schema: Schema, schemas: Schemas) -> Schema:
     given = {"name": name, "in": place, "required": required, "schema": schema}
-    return (
-        given | {"example": example(name, schema, schemas.whole)} if required else given
-    )
+    return given | {"example": example(name, schema, schemas.whole)} if required else given
 
 
 def _in_path(trigger: Http) -> list[str]:
@@ -304,11 +267,7 @@ def _body(declaration: Declaration, trigger: Http, schemas: Schemas) -> Schema:
         *_in_path(trigger),
         *(["expected_version"] if trigger.if_match else []),
     }
-    properties = {
-        name: schema
-        for name, schema in model.get("properties", {}).items()
-        if name not in elsewhere
-    }
+    properties = {name: schema for name, schema in model.get("properties", {}).items() if name not in elsewhere}
     required = [name for name in model.get("required", []) if name not in elsewhere]
     if not properties:
         return {}
@@ -352,15 +311,8 @@ def problems(declaration: Declaration, trigger: Http) -> list[type[Problem]]:
     own = {
         value
         for name, value in vars(sys.modules[declaration.module]).items()
-        if inspect.isclass(value)
-        and issubclass(value, Problem)
-        and value is not Problem
-    } | {
-        named[word]
-        for named in [_by_class()]
-        for word in re.findall(r"\b[A-Z]\w+\b", said)
-        if word in named
-    }
+        if inspect.isclass(value) and issubclass(value, Problem) and value is not Problem
+    } | {named[word] for named in [_by_class()] for word in re.findall(r"\b[A-Z]\w+\b", said) if word in named}
     added: set[type[Problem]] = {
         runtime_problems.InternalError,
         runtime_problems.Unavailable,
@@ -403,9 +355,7 @@ def _responses(declaration: Declaration, trigger: Http, schemas: Schemas) -> Sch
             "schema": {"type": "string"},
         }
     if trigger.cache_s is not None:
-        headers["Cache-Control"] = {
-            "schema": {"type": "string", "const": f"public, max-age={trigger.cache_s}"}
-        }
+        headers["Cache-Control"] = {"schema": {"type": "string", "const": f"public, max-age={trigger.cache_s}"}}
     if trigger.wait is not None:
         headers["Preference-Applied"] = {
             "description": "The wait that was granted.",
@@ -418,9 +368,7 @@ def _responses(declaration: Declaration, trigger: Http, schemas: Schemas) -> Sch
     if result(declaration) in (None, type(None)):
         answered["204" if trigger.status == 200 else str(trigger.status)] = success
     else:
-        success["content"] = {
-            JSON: {"schema": schema, "example": example("", schema, schemas.whole)}
-        }
+        success["content"] = {JSON: {"schema": schema, "example": example("", schema, schemas.whole)}}
         answered[str(trigger.status)] = success
     if trigger.method == "GET" and "ETag" in headers:
         answered["304"] = {"description": "Not changed since the ETag in If-None-Match"}
@@ -436,11 +384,7 @@ def _problem_response(kinds: list[type[Problem]], schemas: Schemas) -> Schema:
     refs = [schemas.refer(kind.__name__, _problem_schema(kind)) for kind in kinds]
     response: Schema = {
         "description": "; or: ".join(kind.title for kind in kinds),
-        "content": {
-            "application/problem+json": {
-                "schema": refs[0] if len(refs) == 1 else {"oneOf": refs}
-            }
-        },
+        "content": {"application/problem+json": {"schema": refs[0] if len(refs) == 1 else {"oneOf": refs}}},
     }
     if any(kind.retry_after_s is not None for kind in kinds):
         response["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}

@@ -25,9 +25,7 @@ SAGA_NOTE = "<!-- Generated from shared/orders/saga.py by `python -m infra.manif
 
 def files(declarations: list[Declaration]) -> Files:
     return {
-        "docs/reference/functions.md": NOTE
-        + "\n".join(_functions(declarations))
-        + "\n",
+        "docs/reference/functions.md": NOTE + "\n".join(_functions(declarations)) + "\n",
         "docs/reference/topics.md": NOTE + "\n".join(_topics(declarations)) + "\n",
         "docs/reference/saga.md": SAGA_NOTE + "\n".join(_saga()) + "\n",
     }
@@ -36,8 +34,8 @@ def files(declarations: list[Declaration]) -> Files:
 def _functions(declarations: list[Declaration]) -> Iterator[str]:
     domains = sorted({declaration.domain for declaration in declarations})
     yield "# Functions\n"
-    yield f"{len(declarations)} functions in {len(domains)} domains. Each is one file, one Knative Service and one Postgres"
-    yield "role, `fn_` and its name; it may do what stands here and nothing else.\n"
+    yield f"{len(declarations)} functions in {len(domains)} domains. Each is one file, one Knative Service and one"
+    yield "Postgres role, `fn_` and its name; it may do what stands here and nothing else.\n"
     for domain in domains:
         yield f"## {domain}\n"
         yield "| Function | Trigger | Who | Reads | Writes | Emits |"
@@ -90,26 +88,20 @@ def _topics(declarations: list[Declaration]) -> Iterator[str]:
             for name in declaration.trigger.topics:
                 readers.setdefault(name, []).append(declaration.service)
     yield "# Topics\n"
-    yield "Every topic has 16 partitions; the partition is the CRC-32 of the key modulo 16, and order holds within a key.\n"
+    yield "Every topic has 16 partitions: the CRC-32 of the key modulo 16 says which, and order holds within a key.\n"
     yield "| Topic | Key | Kept | Carries | Read by |"
     yield "|---|---|---|---|---|"
     listed = topics(declarations)
     for topic in listed:
         if not topic.name.startswith(("shop.retry.", "shop.dead.")):
-            carries = "<br>".join(
-                f"[`{kind}`](schemas/{kind}.json)" for kind in topic.carries
-            )
+            carries = "<br>".join(f"[`{kind}`](schemas/{kind}.json)" for kind in topic.carries)
             read = "<br>".join(sorted(readers.get(topic.name, [])))
             yield f"| `{topic.name}` | `{topic.key}` | {topic.retention_days} days | {carries} | {read} |"
-    yield "\nEach consumer has two more of its own: `shop.retry.<consumer>`, from which it is given an event again, kept 7 days,"
+    yield "\nEach consumer has two more: `shop.retry.<consumer>`, from which it is given an event again, kept 7 days,"
     yield (
         "and `shop.dead.<consumer>`, where what it could not take goes, kept 30 days. Consumers: "
         + ", ".join(
-            sorted(
-                topic.name.removeprefix("shop.dead.")
-                for topic in listed
-                if topic.name.startswith("shop.dead.")
-            )
+            sorted(topic.name.removeprefix("shop.dead.") for topic in listed if topic.name.startswith("shop.dead."))
         )
         + "."
     )
@@ -117,9 +109,9 @@ def _topics(declarations: list[Declaration]) -> Iterator[str]:
 
 def _saga() -> Iterator[str]:
     yield "# The order saga\n"
-    yield "An order's way to its end. Every move is one compare-and-set; an event that comes before its state is kept until the"
-    yield "state arrives, one that comes too late changes nothing. Capture is the pivot: before it a failure is compensated,"
-    yield "after it only refunded.\n"
+    yield "An order's way to its end. Every move is one compare-and-set; an event that comes before its state is kept"
+    yield "until the state arrives, one that comes too late changes nothing. Capture is the pivot: before it a failure"
+    yield "is compensated, after it only refunded.\n"
     yield "```mermaid"
     yield "stateDiagram-v2"
     yield f"  [*] --> {START.value}"
@@ -143,19 +135,12 @@ def _saga() -> Iterator[str]:
     yield "An answer that is overdue is asked for again, by the same command under the same key.\n"
     yield "| At | Waits for the answer to |"
     yield "|---|---|"
-    yield from (
-        f"| {at.value} | `{command.type}` |" for at, command in WAITS_FOR.items()
-    )
+    yield from (f"| {at.value} | `{command.type}` |" for at, command in WAITS_FOR.items())
 
 
 def _move(move: Move) -> str:
     ends: tuple[Ending, ...] = get_args(Ending)
-    to = (
-        move.to.value
-        if move.to
-        else " or ".join(end(ending)[0].value for ending in ends)
-        + ", as decided before"
-    )
+    to = move.to.value if move.to else " or ".join(end(ending)[0].value for ending in ends) + ", as decided before"
     cells = [
         f"`{move.when.type}`",
         move.at.value,

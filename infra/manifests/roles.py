@@ -7,9 +7,7 @@ from sqlalchemy import Table
 from infra.manifests import Files, headed
 from shared.runtime.declare import Declaration, Http, OnEvent
 
-GUARDED = frozenset(
-    {"platform.outbox", "platform.inbox", "platform.attempts", "platform.idempotency"}
-)
+GUARDED = frozenset({"platform.outbox", "platform.inbox", "platform.attempts", "platform.idempotency"})
 """The tables with row-level security: a function that declares them sees more than its own rows."""
 
 TIMEOUTS = {
@@ -48,7 +46,7 @@ begin
   perform pg_temp.ensure(
     format('select from pg_roles where rolname = %L', role),
     format('create role %I nologin %s', role, options));
-  -- A pooler keeps no session settings, so they belong to the login. A wait for a lock gives up before its statement does.
+  -- A pooler keeps no session settings, so they belong to the login. A lock's wait ends before its statement's.
   perform pg_temp.ensure(
     format('select from pg_db_role_setting where setrole = %L::regrole and setdatabase = 0 and %L = any (setconfig)',
       role, setting || '=' || value),
@@ -73,7 +71,8 @@ declare
 begin
   for role in
     select distinct grantee::regrole::text from (
-      select (aclexplode(relacl)).grantee from pg_class join pg_namespace n on n.oid = relnamespace where nspname in ({schemas})
+      select (aclexplode(relacl)).grantee from pg_class join pg_namespace n on n.oid = relnamespace
+      where nspname in ({schemas})
       union all
       select (aclexplode(nspacl)).grantee from pg_namespace where nspname in ({schemas})
     ) as granted
@@ -84,7 +83,7 @@ begin
     execute format('revoke all on schema {plain} from %s', role);
   end loop;
   for policy in
-    select * from pg_policies where schemaname = 'platform' and policyname ~ '^(emit|retry|read|write)_|^relay$'
+    select * from pg_policies where schemaname = 'platform' and policyname ~ '^(emit|retry|read|write|forget)_|^relay$'
   loop
     execute format('drop policy %I on platform.%I', policy.policyname, policy.tablename);
   end loop;
@@ -100,10 +99,7 @@ create policy relay on platform.outbox to shop_relay using (true) with check (tr
 
 
 def files(declarations: list[Declaration]) -> Files:
-    used = sorted(
-        {table.schema or "" for d in declarations for table in (*d.reads, *d.writes)}
-        | {"platform"}
-    )
+    used = sorted({table.schema or "" for d in declarations for table in (*d.reads, *d.writes)} | {"platform"})
     quoted = ", ".join(f"'{schema}'" for schema in used)
     parts = [
         ENSURE,
@@ -113,11 +109,7 @@ def files(declarations: list[Declaration]) -> Files:
         *("\n".join(_grants(declaration)) for declaration in declarations),
         "drop function pg_temp.ensure_member, pg_temp.ensure_role, pg_temp.ensure;",
     ]
-    return {
-        "infra/postgres/roles.sql": headed(
-            "\n".join(parts) + "\n", "--", "the declarations in functions/"
-        )
-    }
+    return {"infra/postgres/roles.sql": headed("\n".join(parts) + "\n", "--", "the declarations in functions/")}
 
 
 def privileges(declaration: Declaration) -> Privileges:
@@ -146,6 +138,9 @@ def privileges(declaration: Declaration) -> Privileges:
 
 
 def _write_verbs(table: Table) -> Iterable[str]:
+    if "forgets" in table.info:
+        yield "delete"
+        return
     yield "insert"
     if not table.info.get("append_only") and table.fullname != "platform.outbox":
         yield "update"
@@ -154,7 +149,7 @@ def _write_verbs(table: Table) -> Iterable[str]:
 
 
 def _redelivers(declaration: Declaration) -> bool:
-    return any(table.fullname == "platform.outbox" for table in declaration.writes)
+    return any(table.fullname == "platform.outbox" and "forgets" not in table.info for table in declaration.writes)
 
 
 def _roles(declarations: list[Declaration]) -> Iterator[str]:
@@ -176,9 +171,7 @@ def _grants(declaration: Declaration) -> Iterator[str]:
     yield f"grant usage on schema {', '.join(sorted({table.partition('.')[0] for table in given}))} to {role};"
     by_verbs: dict[tuple[str, ...], list[str]] = {}
     for table, verbs in sorted(given.items()):
-        ordered = tuple(
-            verb for verb in ("select", "insert", "update", "delete") if verb in verbs
-        )
+        ordered = tuple(verb for verb in ("select", "insert", "update", "delete") if verb in verbs)
         by_verbs.setdefault(ordered, []).append(table)
     for held, tables in sorted(by_verbs.items()):
         yield f"grant {', '.join(held)} on {', '.join(tables)} to {role};"
@@ -188,18 +181,16 @@ def _grants(declaration: Declaration) -> Iterator[str]:
 def _policies(declaration: Declaration) -> Iterator[str]:
     role, name = declaration.role, declaration.name
     if declaration.emits:
-        types = ", ".join(
-            f"'{event}'"
-            for event in sorted({event.type for event in declaration.emits})
-        )
+        types = ", ".join(f"'{event}'" for event in sorted({event.type for event in declaration.emits}))
         yield f"create policy emit_{name} on platform.outbox for insert to {role} with check (type in ({types}));"
     if _redelivers(declaration):
-        yield f"create policy retry_{name} on platform.outbox for insert to {role} with check (topic like 'shop.retry.%');"
-    written = {table.fullname for table in declaration.writes}
-    for table in sorted(
-        {table.fullname for table in (*declaration.reads, *declaration.writes)}
-        & GUARDED
-    ):
+        check = "with check (topic like 'shop.retry.%')"
+        yield f"create policy retry_{name} on platform.outbox for insert to {role} {check};"
+    forgotten = {table.fullname: table.info["forgets"] for table in declaration.writes if "forgets" in table.info}
+    for table, old in sorted(forgotten.items()):
+        yield f"create policy forget_{name} on {table} for delete to {role} using ({old});"
+    written = {table.fullname for table in declaration.writes} - forgotten.keys()
+    for table in sorted({table.fullname for table in (*declaration.reads, *declaration.writes)} & GUARDED):
         if table in written and table != "platform.outbox":
             yield f"create policy write_{name} on {table} to {role} using (true) with check (true);"
         else:

@@ -20,16 +20,10 @@ ATTRIBUTES = (
 
 def files(declarations: list[Declaration]) -> Files:
     routed = [(declaration, declaration.trigger) for declaration in declarations]
-    served = [
-        (declaration, trigger)
-        for declaration, trigger in routed
-        if isinstance(trigger, Http)
-    ]
+    served = [(declaration, trigger) for declaration, trigger in routed if isinstance(trigger, Http)]
     table = [
         {"method": trigger.method, "path": trigger.path, "service": declaration.service}
-        for declaration, trigger in sorted(
-            served, key=lambda one: (one[1].path, one[1].method)
-        )
+        for declaration, trigger in sorted(served, key=lambda one: (one[1].path, one[1].method))
     ]
     written = {"infra/gateway/routes.json": json.dumps(table, indent=2) + "\n"}
     for declaration, trigger in served:

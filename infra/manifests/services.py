@@ -33,9 +33,7 @@ class Scale:
 def scale(declaration: Declaration) -> Scale:
     match declaration.trigger:
         case Http() if declaration.warm:
-            return Scale(
-                1, 5, 16, 4, "a customer waits for it, so one instance is always there"
-            )
+            return Scale(1, 5, 16, 4, "a customer waits for it, so one instance is always there")
         case Http():
             return Scale(
                 0,
@@ -65,11 +63,7 @@ def files(declarations: list[Declaration]) -> Files:
         )
         for declaration in declarations
     }
-    return written | {
-        f"knative/{NAMESPACE}/ksvc/api.yaml": documents(
-            [_gateway()], "infra/manifests/services.py"
-        )
-    }
+    return written | {f"knative/{NAMESPACE}/ksvc/api.yaml": documents([_gateway()], "infra/manifests/services.py")}
 
 
 def _service(declaration: Declaration) -> Manifest:
@@ -159,7 +153,7 @@ def _running(cpu: str, memory: str, most_memory: str) -> Manifest:
             "limits": {"memory": most_memory},
         },
         "securityContext": RESTRICTED,
-        "volumeMounts": [{"name": "scratch", "mountPath": "/tmp"}],
+        "volumeMounts": [{"name": "scratch", "mountPath": "/tmp"}],  # noqa: S108 (a mount of its own)
     }
 
 
@@ -170,20 +164,14 @@ def _annotations(declaration: Declaration) -> dict[str, str]:
             said["kn-shop/route"] = f"{http.method} {http.path}"
             said["kn-shop/roles"] = " ".join(http.roles)
         case OnEvent() as event:
-            said["kn-shop/consumes"] = " ".join(
-                sorted(kind.type for kind in event.events)
-            ) or " ".join(event.topics)
+            said["kn-shop/consumes"] = " ".join(sorted(kind.type for kind in event.events)) or " ".join(event.topics)
         case Timer() as timer:
             said["kn-shop/schedule"] = timer.schedule
     for verb, tables in (("reads", declaration.reads), ("writes", declaration.writes)):
         if tables:
-            said[f"kn-shop/{verb}"] = " ".join(
-                sorted({table.fullname for table in tables})
-            )
+            said[f"kn-shop/{verb}"] = " ".join(sorted({table.fullname for table in tables}))
     if declaration.emits:
-        said["kn-shop/emits"] = " ".join(
-            sorted({kind.type for kind in declaration.emits})
-        )
+        said["kn-shop/emits"] = " ".join(sorted({kind.type for kind in declaration.emits}))
     return said
 
 
@@ -201,9 +189,7 @@ def _gateway() -> Manifest:
             "name": "api",
             "namespace": NAMESPACE,
             "labels": own,
-            "annotations": {
-                "kn-shop/use-case": "Route each method and path to its function"
-            },
+            "annotations": {"kn-shop/use-case": "Route each method and path to its function"},
         },
         "spec": {
             "template": {

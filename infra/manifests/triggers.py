@@ -41,12 +41,7 @@ def topics(declarations: Iterable[Declaration]) -> list[Topic]:
     """Every topic of the shop, those of the functions' events first."""
     known = list(declarations)
     used = {event for declaration in known for event in declaration.emits}
-    used |= {
-        event
-        for d in known
-        if isinstance(d.trigger, OnEvent)
-        for event in d.trigger.events
-    }
+    used |= {event for d in known if isinstance(d.trigger, OnEvent) for event in d.trigger.events}
     by_topic: dict[str, set[str]] = {}
     for event in used:
         by_topic.setdefault(event.topic, set()).add(event.type)
@@ -59,9 +54,7 @@ def topics(declarations: Iterable[Declaration]) -> list[Topic]:
         )
         for name, kinds in sorted(by_topic.items())
     ]
-    for subscription in sorted(
-        subscriptions(known), key=lambda subscription: subscription.consumer.name
-    ):
+    for subscription in sorted(subscriptions(known), key=lambda subscription: subscription.consumer.name):
         consumer = subscription.consumer.name
         found.append(
             Topic(
@@ -100,20 +93,14 @@ def files(declarations: list[Declaration]) -> Files:
         for declaration in declarations
         if isinstance(declaration.trigger, Timer)
     }
-    return written | {
-        "triggers/topics.yaml": documents(
-            [_topics(declarations)], "the events that functions declare"
-        )
-    }
+    return written | {"triggers/topics.yaml": documents([_topics(declarations)], "the events that functions declare")}
 
 
 def _file(declaration: Declaration) -> str:
     return f"{declaration.module.replace('.', '/')}.py"
 
 
-def _from_topics(
-    declaration: Declaration, subscription: Subscription
-) -> list[Manifest]:
+def _from_topics(declaration: Declaration, subscription: Subscription) -> list[Manifest]:
     """Without a dead-letter sink an event that is refused would be lost: both or none."""
     name, sink = declaration.service, f"{declaration.service}-dead-letters"
     rules = Rules()

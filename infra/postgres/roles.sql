@@ -25,7 +25,7 @@ begin
   perform pg_temp.ensure(
     format('select from pg_roles where rolname = %L', role),
     format('create role %I nologin %s', role, options));
-  -- A pooler keeps no session settings, so they belong to the login. A wait for a lock gives up before its statement does.
+  -- A pooler keeps no session settings, so they belong to the login. A lock's wait ends before its statement's.
   perform pg_temp.ensure(
     format('select from pg_db_role_setting where setrole = %L::regrole and setdatabase = 0 and %L = any (setconfig)',
       role, setting || '=' || value),
@@ -44,23 +44,41 @@ $$;
 select pg_temp.ensure_role('shop_app', 'noinherit');
 select pg_temp.ensure_role('shop_relay');
 select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from unnest(array[
+  'fn_adjust_stock',
   'fn_advance_order',
   'fn_authorize_payment',
   'fn_cancel_order',
   'fn_capture_payment',
+  'fn_collect_dead_letters',
+  'fn_commit_hold',
+  'fn_create_location',
   'fn_create_product',
   'fn_drive_sagas',
+  'fn_expire_holds',
+  'fn_forget_old_rows',
   'fn_get_order',
   'fn_get_payment',
   'fn_get_product',
+  'fn_get_sales_figures',
+  'fn_get_stock',
+  'fn_get_timeline',
+  'fn_group_dead_letters',
+  'fn_hold_stock',
+  'fn_list_dead_letters',
+  'fn_list_ledger',
+  'fn_list_locations',
   'fn_list_my_orders',
   'fn_list_products',
   'fn_place_order',
   'fn_record_order',
   'fn_refund_payment',
+  'fn_release_hold',
+  'fn_replay_dead_letters',
   'fn_resolve_unknown_payments',
   'fn_return_goods',
   'fn_set_customer',
+  'fn_set_item_policy',
+  'fn_set_stock_level',
   'fn_settle_refund',
   'fn_update_product',
   'fn_void_payment'
@@ -74,18 +92,19 @@ declare
 begin
   for role in
     select distinct grantee::regrole::text from (
-      select (aclexplode(relacl)).grantee from pg_class join pg_namespace n on n.oid = relnamespace where nspname in ('catalog', 'orders', 'payments', 'platform')
+      select (aclexplode(relacl)).grantee from pg_class join pg_namespace n on n.oid = relnamespace
+      where nspname in ('catalog', 'inventory', 'orders', 'payments', 'platform')
       union all
-      select (aclexplode(nspacl)).grantee from pg_namespace where nspname in ('catalog', 'orders', 'payments', 'platform')
+      select (aclexplode(nspacl)).grantee from pg_namespace where nspname in ('catalog', 'inventory', 'orders', 'payments', 'platform')
     ) as granted
     where grantee <> 0 and grantee::regrole::text ~ '^(fn_|shop_)'
   loop
-    execute format('revoke all on all tables in schema catalog, orders, payments, platform from %s', role);
-    execute format('revoke all on all sequences in schema catalog, orders, payments, platform from %s', role);
-    execute format('revoke all on schema catalog, orders, payments, platform from %s', role);
+    execute format('revoke all on all tables in schema catalog, inventory, orders, payments, platform from %s', role);
+    execute format('revoke all on all sequences in schema catalog, inventory, orders, payments, platform from %s', role);
+    execute format('revoke all on schema catalog, inventory, orders, payments, platform from %s', role);
   end loop;
   for policy in
-    select * from pg_policies where schemaname = 'platform' and policyname ~ '^(emit|retry|read|write)_|^relay$'
+    select * from pg_policies where schemaname = 'platform' and policyname ~ '^(emit|retry|read|write|forget)_|^relay$'
   loop
     execute format('drop policy %I on platform.%I', policy.policyname, policy.tablename);
   end loop;
@@ -96,6 +115,13 @@ grant usage on schema platform to shop_relay;
 grant select, insert, update on platform.outbox, platform.log_heads, platform.consumer_offsets to shop_relay;
 create policy relay on platform.outbox to shop_relay using (true) with check (true);
 
+-- inventory/adjust_stock
+grant usage on schema inventory, platform to fn_adjust_stock;
+grant insert on platform.outbox to fn_adjust_stock;
+grant select on inventory.locations to fn_adjust_stock;
+grant select, insert on inventory.ledger to fn_adjust_stock;
+grant select, insert, update on inventory.stock, platform.idempotency, platform.streams to fn_adjust_stock;
+create policy emit_adjust_stock on platform.outbox for insert to fn_adjust_stock with check (type in ('shop.inventory.stock.adjusted.v1'));
 -- orders/advance_order
 grant usage on schema orders, platform to fn_advance_order;
 grant insert on platform.outbox to fn_advance_order;
@@ -122,6 +148,20 @@ grant insert on platform.outbox to fn_capture_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_capture_payment;
 grant select, insert, update on payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_capture_payment;
 create policy emit_capture_payment on platform.outbox for insert to fn_capture_payment with check (type in ('shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.unknown.v1'));
+-- platform/collect_dead_letters
+grant usage on schema platform to fn_collect_dead_letters;
+grant select, insert on platform.inbox to fn_collect_dead_letters;
+grant select, insert, update on platform.attempts, platform.dead_letters to fn_collect_dead_letters;
+-- inventory/commit_hold
+grant usage on schema inventory, platform to fn_commit_hold;
+grant insert on platform.outbox to fn_commit_hold;
+grant select on inventory.hold_lines to fn_commit_hold;
+grant select, insert on platform.inbox to fn_commit_hold;
+grant select, insert, update on inventory.holds, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_commit_hold;
+create policy emit_commit_hold on platform.outbox for insert to fn_commit_hold with check (type in ('shop.inventory.hold.committed.v1', 'shop.inventory.hold.expired.v1'));
+-- inventory/create_location
+grant usage on schema inventory to fn_create_location;
+grant select, insert, update on inventory.locations to fn_create_location;
 -- catalog/create_product
 grant usage on schema catalog, platform to fn_create_product;
 grant insert on platform.outbox to fn_create_product;
@@ -134,6 +174,24 @@ grant select on orders.order_lines, orders.orders to fn_drive_sagas;
 grant select, insert on orders.saga_moves to fn_drive_sagas;
 grant select, insert, update on orders.sagas, platform.streams to fn_drive_sagas;
 create policy emit_drive_sagas on platform.outbox for insert to fn_drive_sagas with check (type in ('shop.inventory.commit.v1', 'shop.inventory.hold.v1', 'shop.inventory.release.v1', 'shop.orders.saga.stuck.v1', 'shop.payments.authorize.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
+-- inventory/expire_holds
+grant usage on schema inventory, platform to fn_expire_holds;
+grant insert on platform.outbox to fn_expire_holds;
+grant select on inventory.hold_lines to fn_expire_holds;
+grant select, insert, update on inventory.holds, inventory.stock, platform.streams to fn_expire_holds;
+create policy emit_expire_holds on platform.outbox for insert to fn_expire_holds with check (type in ('shop.inventory.hold.expired.v1'));
+-- platform/forget_old_rows
+grant usage on schema platform to fn_forget_old_rows;
+grant select on platform.consumer_offsets to fn_forget_old_rows;
+grant select, delete on platform.attempts, platform.idempotency, platform.inbox, platform.outbox to fn_forget_old_rows;
+create policy forget_forget_old_rows on platform.attempts for delete to fn_forget_old_rows using (at < now() - interval '30 days');
+create policy forget_forget_old_rows on platform.idempotency for delete to fn_forget_old_rows using (expires_at < now());
+create policy forget_forget_old_rows on platform.inbox for delete to fn_forget_old_rows using (at < now() - interval '30 days');
+create policy forget_forget_old_rows on platform.outbox for delete to fn_forget_old_rows using (published_at < now() - interval '30 days');
+create policy read_forget_old_rows on platform.attempts for select to fn_forget_old_rows using (true);
+create policy read_forget_old_rows on platform.idempotency for select to fn_forget_old_rows using (true);
+create policy read_forget_old_rows on platform.inbox for select to fn_forget_old_rows using (true);
+create policy read_forget_old_rows on platform.outbox for select to fn_forget_old_rows using (true);
 -- orders/get_order
 grant usage on schema orders to fn_get_order;
 grant select on orders.order_lines, orders.orders, orders.sagas to fn_get_order;
@@ -143,6 +201,36 @@ grant select on payments.attempts, payments.payments to fn_get_payment;
 -- catalog/get_product
 grant usage on schema catalog to fn_get_product;
 grant select on catalog.products to fn_get_product;
+-- platform/get_sales_figures
+grant usage on schema orders to fn_get_sales_figures;
+grant select on orders.orders, orders.return_lines, orders.returns to fn_get_sales_figures;
+-- inventory/get_stock
+grant usage on schema inventory to fn_get_stock;
+grant select on inventory.items, inventory.locations, inventory.stock to fn_get_stock;
+-- orders/get_timeline
+grant usage on schema orders, platform to fn_get_timeline;
+grant select on orders.orders, orders.saga_moves, platform.attempts, platform.dead_letters, platform.outbox to fn_get_timeline;
+create policy read_get_timeline on platform.attempts for select to fn_get_timeline using (true);
+create policy read_get_timeline on platform.outbox for select to fn_get_timeline using (true);
+-- platform/group_dead_letters
+grant usage on schema platform to fn_group_dead_letters;
+grant select on platform.dead_letters to fn_group_dead_letters;
+-- inventory/hold_stock
+grant usage on schema inventory, platform to fn_hold_stock;
+grant insert on platform.outbox to fn_hold_stock;
+grant select on inventory.items, inventory.locations to fn_hold_stock;
+grant select, insert on inventory.hold_lines, platform.inbox to fn_hold_stock;
+grant select, insert, update on inventory.holds, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_hold_stock;
+create policy emit_hold_stock on platform.outbox for insert to fn_hold_stock with check (type in ('shop.inventory.hold.expired.v1', 'shop.inventory.hold.held.v1', 'shop.inventory.hold.rejected.v1'));
+-- platform/list_dead_letters
+grant usage on schema platform to fn_list_dead_letters;
+grant select on platform.dead_letters to fn_list_dead_letters;
+-- inventory/list_ledger
+grant usage on schema inventory to fn_list_ledger;
+grant select on inventory.ledger to fn_list_ledger;
+-- inventory/list_locations
+grant usage on schema inventory to fn_list_locations;
+grant select on inventory.locations to fn_list_locations;
 -- orders/list_my_orders
 grant usage on schema orders to fn_list_my_orders;
 grant select on orders.orders, orders.sagas to fn_list_my_orders;
@@ -168,6 +256,20 @@ grant insert on platform.outbox to fn_refund_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_refund_payment;
 grant select, insert, update on payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_refund_payment;
 create policy emit_refund_payment on platform.outbox for insert to fn_refund_payment with check (type in ('shop.payments.payment.unknown.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1'));
+-- inventory/release_hold
+grant usage on schema inventory, platform to fn_release_hold;
+grant insert on platform.outbox to fn_release_hold;
+grant select on inventory.hold_lines to fn_release_hold;
+grant select, insert on platform.inbox to fn_release_hold;
+grant select, insert, update on inventory.holds, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_release_hold;
+create policy emit_release_hold on platform.outbox for insert to fn_release_hold with check (type in ('shop.inventory.hold.released.v1'));
+-- platform/replay_dead_letters
+grant usage on schema platform to fn_replay_dead_letters;
+grant select, insert on platform.outbox to fn_replay_dead_letters;
+grant select, insert, update on platform.attempts, platform.dead_letters, platform.idempotency to fn_replay_dead_letters;
+create policy retry_replay_dead_letters on platform.outbox for insert to fn_replay_dead_letters with check (topic like 'shop.retry.%');
+create policy write_replay_dead_letters on platform.attempts to fn_replay_dead_letters using (true) with check (true);
+create policy read_replay_dead_letters on platform.outbox for select to fn_replay_dead_letters using (true);
 -- payments/resolve_unknown_payments
 grant usage on schema payments, platform to fn_resolve_unknown_payments;
 grant insert on platform.outbox to fn_resolve_unknown_payments;
@@ -183,6 +285,16 @@ create policy emit_return_goods on platform.outbox for insert to fn_return_goods
 -- orders/set_customer
 grant usage on schema orders to fn_set_customer;
 grant select, insert, update on orders.customers to fn_set_customer;
+-- inventory/set_item_policy
+grant usage on schema inventory to fn_set_item_policy;
+grant select, insert, update on inventory.items to fn_set_item_policy;
+-- inventory/set_stock_level
+grant usage on schema inventory, platform to fn_set_stock_level;
+grant insert on platform.outbox to fn_set_stock_level;
+grant select on inventory.locations to fn_set_stock_level;
+grant select, insert on inventory.ledger to fn_set_stock_level;
+grant select, insert, update on inventory.stock, platform.streams to fn_set_stock_level;
+create policy emit_set_stock_level on platform.outbox for insert to fn_set_stock_level with check (type in ('shop.inventory.stock.adjusted.v1'));
 -- orders/settle_refund
 grant usage on schema orders, platform to fn_settle_refund;
 grant select, insert on platform.inbox to fn_settle_refund;

@@ -1,0 +1,287 @@
+"""`make deploy` and `make undeploy`: the whole shop to a cluster with Knative, and off it again."""
+
+import asyncio
+import hashlib
+import json
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from infra.carriers.kafka_client import RECORD_BYTES
+from infra.local.issuer import Issuer
+from infra.manifests import ROOT
+from infra.manifests.cluster import OWNED, Cluster, ClusterRefused
+from infra.manifests.database import RELAY, grant_logins, revoke_logins
+from infra.manifests.kubernetes import IMAGE, NAMESPACE, Manifest
+from infra.manifests.smoke import Door, SmokeFailed, smoke
+from infra.manifests.triggers import DAY_MS, topics
+from infra.postgres.migrate import migrate
+from shared.runtime.declare import Declaration
+from shared.runtime.events import PARTITIONS
+
+Say = Callable[[str], None]
+
+SERVICES = "services.serving.knative.dev"
+KAFKA_SOURCES = "kafkasources.sources.knative.dev"
+KAFKA_SINKS = "kafkasinks.eventing.knative.dev"
+PINGS = "pingsources.sources.knative.dev"
+AT_A_TIME = 6
+"""Services rolled out together: each starts an instance, and all of them at once would starve a small node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the deployer is told. `None` leaves a part to the stand-in that the shop brings along."""
+
+    context: str
+    image: str
+    database_url: str
+    database_address: str | None
+    kafka: str
+    kafka_address: str | None
+    replication: int
+    jwks_url: str | None
+    jwt_issuer: str | None
+    provider_url: str | None
+    stand_in: bool
+    ingress: str | None
+    smoke_tokens: tuple[str, str] | None
+    smoke: bool
+    timeout_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What is applied first, then the Services, then what calls them."""
+
+    first: list[Manifest]
+    services: list[Manifest]
+    sources: list[Manifest]
+
+    @property
+    def all(self) -> list[Manifest]:
+        return [*self.first, *self.services, *self.sources]
+
+    @property
+    def around(self) -> list[Manifest]:
+        return [*self.first, *self.sources]
+
+
+class NotDeployed(Exception):
+    """Why, in words for whoever deploys."""
+
+
+def deploy(plan: Plan, declarations: Sequence[Declaration], say: Say) -> None:
+    """Brings the cluster to what is declared; what is so already is left alone. Raises NotDeployed, ClusterRefused."""
+    cluster = Cluster(plan.context)
+    for needed in (SERVICES, PINGS):
+        if not cluster.has(needed):
+            raise NotDeployed(f"The cluster does not know {needed}: install Knative Serving and Eventing first.")
+    has_sources = cluster.has(KAFKA_SOURCES) and cluster.has(KAFKA_SINKS)
+    if not has_sources and not plan.stand_in:
+        raise NotDeployed("The cluster has no KafkaSource: install it, or deploy with --stand-in.")
+
+    applied = migrate(plan.database_url)
+    say(f"database: {', '.join(applied) if applied else 'up to date'}")
+    made = make_topics(plan, declarations)
+    say(f"topics: {len(made)} made" if made else "topics: up to date")
+
+    cluster.apply(_read("knative/namespace.yaml"))
+    roles = {f"db-{declaration.service}": declaration.role for declaration in declarations} | {"db-relay": RELAY}
+    new = grant_logins(cluster, plan.database_url, plan.database_address, roles)
+    say(f"logins: {len(new)} of {len(roles)} made new" if new else f"logins: all {len(roles)} as they were")
+    issuer = None if plan.jwks_url else _issuer(cluster, plan)
+
+    rendered = _rendered(plan, issuer, has_sources)
+    say("checking all manifests on the server ...")
+    cluster.check(rendered.all)
+    changed = cluster.diff(rendered.all)
+    say(changed.rstrip() if changed else "manifests: nothing to change")
+    if changed:
+        _roll_out(cluster, plan, rendered, say)
+    _prune(cluster, rendered, has_sources, say)
+    revoke_logins(plan.database_url, roles.values())
+
+    _wait(cluster, plan, rendered)
+    say(f"ready: {len(rendered.services)} Services, {len(rendered.sources)} triggers, sinks and deliveries")
+    if plan.smoke:
+        _smoke(cluster, plan, issuer, say)
+
+
+def undeploy(context: str, database_url: str | None, say: Say) -> None:
+    """Takes the namespace with all that is in it, and the logins; data, topics and what is in them stay."""
+    cluster = Cluster(context)
+    cluster.run("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=300s")
+    say(f"namespace {NAMESPACE}: gone")
+    if database_url:
+        say(f"logins: {len(revoke_logins(database_url))} closed")
+
+
+def make_topics(plan: Plan, declarations: Iterable[Declaration]) -> list[str]:
+    """Makes the topics that are missing, as triggers/topics.yaml lists them. Raises NotDeployed."""
+    try:
+        admin = KafkaAdminClient(bootstrap_servers=plan.kafka_address or plan.kafka, bootstrap_timeout_ms=10_000)
+        try:
+            known = set(admin.list_topics())
+            missing = [topic for topic in topics(declarations) if topic.name not in known]
+            if missing:
+                shapes = {
+                    topic.name: {
+                        "num_partitions": PARTITIONS,
+                        "replication_factor": plan.replication,
+                        "configs": {
+                            "retention.ms": str(topic.retention_days * DAY_MS),
+                            "max.message.bytes": str(RECORD_BYTES),
+                        },
+                    }
+                    for topic in missing
+                }
+                admin.create_topics(shapes, timeout_ms=60_000, wait_for_metadata=True)
+        finally:
+            admin.close()
+    except KafkaError as error:
+        raise NotDeployed(f"Kafka at {plan.kafka_address or plan.kafka}: {error}") from error
+    return [topic.name for topic in missing]
+
+
+def _issuer(cluster: Cluster, plan: Plan) -> Issuer:
+    """The stand-in issuer, its key kept in the cluster: the second deployment changes nothing."""
+    secret = cluster.get("secret", "issuer")
+    if secret is None:
+        pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        cluster.apply([_object("Secret", "issuer") | {"type": "Opaque", "stringData": {"key.pem": pem.decode()}}])
+    else:
+        pem = b64decode(secret["data"]["key.pem"])
+    key = load_pem_private_key(pem, password=None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise NotDeployed("The Secret `issuer` holds another kind of key.")
+    return Issuer(key, _settings(plan)["JWT_ISSUER"], _settings(plan)["JWT_AUDIENCE"])
+
+
+def _settings(plan: Plan) -> dict[str, str]:
+    (config,) = _read("knative/config.yaml")
+    own = {"JWKS_URL": plan.jwks_url, "JWT_ISSUER": plan.jwt_issuer, "PROVIDER_URL": plan.provider_url}
+    return {**config["data"], **{name: value for name, value in own.items() if value}}
+
+
+def _rendered(plan: Plan, issuer: Issuer | None, has_sources: bool) -> Rendered:
+    settings = _settings(plan)
+    kafka = {"KAFKA_BOOTSTRAP": plan.kafka, "KAFKA_REPLICATION": str(plan.replication)}
+    digest = hashlib.sha256(json.dumps([settings, kafka], sort_keys=True).encode()).hexdigest()[:12]
+    first = [
+        *_read("knative/policies.yaml"),
+        _object("ConfigMap", "shop") | {"data": settings},
+        _object("ConfigMap", "kafka") | {"data": kafka},
+        *_read("triggers/topics.yaml"),
+        *_read("knative/workloads/relay.yaml"),
+    ]
+    if issuer is not None:
+        first.append(_object("ConfigMap", "jwks") | {"data": {"jwks.json": issuer.jwks.decode()}})
+        first += _read("knative/workloads/issuer.yaml")
+    if plan.provider_url is None:
+        first += _read("knative/workloads/provider.yaml")
+    services = [manifest for path in _files("knative/shop/ksvc") for manifest in _read(path)]
+    sources = [manifest for path in _files("triggers") for manifest in _read(path) if path != "triggers/topics.yaml"]
+    if not has_sources:
+        sources = [manifest for manifest in sources if manifest["kind"] == "PingSource"]
+    if plan.stand_in:
+        sources += _read("knative/workloads/delivery.yaml")
+    for manifest in (*first, *services, *sources):
+        _fit(manifest, plan, digest)
+    return Rendered(first, services, sources)
+
+
+def _fit(manifest: Manifest, plan: Plan, digest: str) -> None:
+    """Puts this deployment's image, brokers and settings in the place of the committed ones."""
+    spec = manifest.get("spec", {})
+    if "bootstrapServers" in spec:
+        spec["bootstrapServers"] = [plan.kafka]
+    if manifest["kind"] not in ("Service", "Deployment") or "template" not in spec:
+        return
+    template = spec["template"]
+    # Settings are read at the start: another digest makes new instances.
+    template["metadata"].setdefault("annotations", {})["kn-shop/settings"] = digest
+    for container in template["spec"]["containers"]:
+        if container["image"] == IMAGE:
+            container["image"] = plan.image
+
+
+def _roll_out(cluster: Cluster, plan: Plan, rendered: Rendered, say: Say) -> None:
+    cluster.apply(rendered.first)
+    cluster.wait("deployment", _names(rendered.first, "Deployment"), "Available", plan.timeout_s)
+    for start in range(0, len(rendered.services), AT_A_TIME):
+        batch = rendered.services[start : start + AT_A_TIME]
+        cluster.apply(batch)
+        cluster.wait(SERVICES, _names(batch, "Service"), "Ready", plan.timeout_s)
+        say(f"ready: {', '.join(_names(batch, 'Service'))}")
+    cluster.apply(rendered.sources)
+
+
+def _wait(cluster: Cluster, plan: Plan, rendered: Rendered) -> None:
+    cluster.wait("deployment", _names(rendered.around, "Deployment"), "Available", plan.timeout_s)
+    cluster.wait(SERVICES, _names(rendered.services, "Service"), "Ready", plan.timeout_s)
+    cluster.wait(PINGS, _names(rendered.sources, "PingSource"), "Ready", plan.timeout_s)
+    if not plan.stand_in:  # with the stand-in there is no data plane that would make them ready
+        cluster.wait(KAFKA_SINKS, _names(rendered.sources, "KafkaSink"), "Ready", plan.timeout_s)
+        cluster.wait(KAFKA_SOURCES, _names(rendered.sources, "KafkaSource"), "Ready", plan.timeout_s)
+
+
+def _prune(cluster: Cluster, rendered: Rendered, has_sources: bool, say: Say) -> None:
+    kinds = {PINGS: "PingSource", "deployment": "Deployment", "service": "Service", "configmap": "ConfigMap"}
+    if has_sources:
+        kinds = {KAFKA_SOURCES: "KafkaSource", KAFKA_SINKS: "KafkaSink"} | kinds
+    kept = {resource: _names(rendered.around, kind) for resource, kind in kinds.items()}
+    kept[SERVICES] = _names(rendered.services, "Service")
+    for resource, names in kept.items():
+        for name in cluster.prune(resource, names):
+            say(f"removed {resource} {name}")
+
+
+def _smoke(cluster: Cluster, plan: Plan, issuer: Issuer | None, say: Say) -> None:
+    gateway = cluster.get(SERVICES, "api")
+    if gateway is None:
+        raise NotDeployed("The gateway is not there.")
+    if issuer is not None:
+        tokens = issuer.token("smoke-admin", "admin"), issuer.token("smoke-customer", "customer")
+    elif plan.smoke_tokens is not None:
+        tokens = plan.smoke_tokens
+    else:
+        say("smoke order: left out (with an issuer of your own it needs SMOKE_ADMIN_TOKEN and SMOKE_CUSTOMER_TOKEN)")
+        return
+    door = Door(gateway["status"]["url"], plan.ingress)
+    say(f"smoke order at {door.url} ...")
+    try:
+        asyncio.run(smoke(door, *tokens, plan.timeout_s, say))
+    except SmokeFailed as failed:
+        raise NotDeployed(f"Everything is ready, but the smoke order failed: {failed}") from None
+
+
+def _object(kind: str, name: str) -> Manifest:
+    labels = {"app.kubernetes.io/part-of": "kn-shop", **OWNED}
+    return {
+        "apiVersion": "v1",
+        "kind": kind,
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
+    }
+
+
+def _names(manifests: Iterable[Manifest], kind: str) -> list[str]:
+    return [manifest["metadata"]["name"] for manifest in manifests if manifest["kind"] == kind]
+
+
+def _files(directory: str) -> list[str]:
+    return [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / directory).glob("*.yaml"))]
+
+
+def _read(path: str) -> list[dict[str, Any]]:
+    return [document for document in yaml.safe_load_all((ROOT / path).read_text()) if document]
+
+
+__all__ = ["ClusterRefused", "NotDeployed", "Plan", "deploy", "undeploy"]
