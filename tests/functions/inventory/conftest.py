@@ -1,0 +1,73 @@
+"""Stock to hold, and a check after every test that levels, ledger and holds say the same."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol
+from uuid import UUID
+
+import pytest
+
+from functions.inventory.create_location import CreateLocation, create_location
+from functions.inventory.set_stock_level import SetStockLevel, set_stock_level
+from shared.inventory.events import HoldLine, HoldStock
+from tests.conftest import ADMIN, Books, Run
+
+ORDER = UUID(int=0xA1)
+OTHER = UUID(int=0xA2)
+
+DIFFERENT = """
+select s.sku, s.location from inventory.stock s
+where on_hand <> (
+    select coalesce(sum(delta), 0) from inventory.ledger l where (l.sku, l.location) = (s.sku, s.location))
+  or (held, committed) <> (
+    select coalesce(sum(quantity) filter (where status = 'HELD'), 0),
+      coalesce(sum(quantity) filter (where status = 'COMMITTED'), 0)
+    from inventory.hold_lines l join inventory.holds h using (order_id)
+    where (l.sku, l.location) = (s.sku, s.location))
+"""
+
+
+class Stocked(Protocol):
+    async def __call__(self, sku: str, location: str = "LON", on_hand: int = 0) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+async def books_agree(db: Books) -> AsyncIterator[None]:
+    yield
+    assert await db.all(DIFFERENT) == []
+
+
+@pytest.fixture
+def located(run: Run) -> Callable[..., Awaitable[None]]:
+    async def located(id: str, priority: int = 100) -> None:
+        await run(create_location, CreateLocation(id=id, name=id.title(), priority=priority), caller=ADMIN)
+
+    return located
+
+
+@pytest.fixture
+async def stocked(run: Run, located: Callable[..., Awaitable[None]]) -> Stocked:
+    """Two locations, of which LON comes first, and a way to fill them."""
+    await located("LON", 1)
+    await located("LEEDS", 2)
+
+    async def stocked(sku: str, location: str = "LON", on_hand: int = 0) -> None:
+        recount = SetStockLevel(sku=sku, location=location, on_hand=on_hand, reason="recount")
+        await run(set_stock_level, recount, caller=ADMIN)
+
+    return stocked
+
+
+def hold(order: UUID = ORDER, expires_in_s: int = 60, **quantities: int) -> HoldStock:
+    lines = [HoldLine(sku=sku, quantity=quantity) for sku, quantity in quantities.items()]
+    return HoldStock(order_id=order, lines=lines, expires_in_s=expires_in_s)
+
+
+async def level(db: Books, sku: str, location: str = "LON") -> tuple[int, int, int, int]:
+    """On hand, held, committed, shortfall."""
+    row = await db.one(
+        """select on_hand, held, committed, shortfall from inventory.stock
+        where sku = %(sku)s and location = %(location)s""",
+        sku=sku,
+        location=location,
+    )
+    return row.on_hand, row.held, row.committed, row.shortfall
