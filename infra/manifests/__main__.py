@@ -16,6 +16,7 @@ from infra.manifests import (
     asyncapi,
     by_name,
     openapi,
+    problems,
     reference,
     roles,
     routes,
@@ -31,6 +32,7 @@ GENERATORS = (
     routes.files,
     openapi.files,
     asyncapi.files,
+    problems.files,
     reference.files,
 )
 
