@@ -15,7 +15,7 @@ from infra.carriers import CarrierError, Outlet
 from shared.runtime.log import logger
 
 POLL_S = 1.0
-GATHER_S = 0.002  # after a wake-up: rows that commit within it share the pass
+GATHER_S = 0.003  # passes that would follow each other faster than this are put together
 WATCH_S = 5.0
 LONGEST_BACKOFF_S = 5.0
 
@@ -94,9 +94,11 @@ class Relay:
             if more:
                 continue
             self._watch(connection)
+            ended_at = monotonic()
             for _ in connection.notifies(timeout=POLL_S, stop_after=1):
                 pass
-            sleep(GATHER_S)
+            if monotonic() - ended_at < GATHER_S:
+                sleep(GATHER_S)
 
     def _watch(self, connection: psycopg.Connection[Any]) -> None:
         if monotonic() - self._watched_at < WATCH_S:
