@@ -1,7 +1,6 @@
 """`python -m infra.manifests generate|check|deploy|undeploy`: from the declarations to files, and to a cluster."""
 
 import os
-import sys
 from difflib import unified_diff
 from typing import Any
 
@@ -37,6 +36,9 @@ GENERATORS = (
 )
 
 
+DRIFTED = "Generated files differ from the declarations: run `python -m infra.manifests generate`."
+
+
 def generated() -> Files:
     declarations = by_name(load_all().values())
     return {path: text for generator in GENERATORS for path, text in generator(declarations).items()}
@@ -67,30 +69,25 @@ def generate() -> None:
             click.echo(f"wrote {path}")
 
 
-@cli.command()
-def check() -> None:
-    """Fail with a diff where a generated file is not what the declarations say."""
+def drift() -> list[str]:
+    """Diffs of the generated files that are not what the declarations say."""
     files = generated()
-    drift = stale(files)
-    for path in drift:
-        click.echo(f"{path}: no function has it any more")
+    found = [f"{path}: no function has it any more\n" for path in stale(files)]
     for path, text in files.items():
         target = ROOT / path
         held = target.read_text() if target.exists() else ""
         if held != text:
-            drift.append(path)
-            sys.stdout.writelines(
-                unified_diff(
-                    held.splitlines(True),
-                    text.splitlines(True),
-                    path,
-                    f"{path} (declared)",
-                )
-            )
-    if drift:
-        raise click.ClickException(
-            "Generated files differ from the declarations: run `python -m infra.manifests generate`."
-        )
+            diff = unified_diff(held.splitlines(True), text.splitlines(True), path, f"{path} (declared)")
+            found.append("".join(diff))
+    return found
+
+
+@cli.command()
+def check() -> None:
+    """Fail with a diff where a generated file is not what the declarations say."""
+    if found := drift():
+        click.echo("".join(found), nl=False)
+        raise click.ClickException(DRIFTED)
 
 
 CONTEXT = click.option("--context", default="", help="kubectl's context; by default its current one.")
@@ -121,6 +118,8 @@ def deploy(**given: Any) -> None:
 
     admin, customer = os.environ.get("SMOKE_ADMIN_TOKEN"), os.environ.get("SMOKE_CUSTOMER_TOKEN")
     plan = rollout.Plan(**given, smoke_tokens=(admin, customer) if admin and customer else None)
+    if drift():
+        raise click.ClickException(f"Not deployed. {DRIFTED}")
     try:
         rollout.deploy(plan, by_name(load_all().values()), click.echo)
     except (rollout.NotDeployed, rollout.ClusterRefused, MigrationFailed, DatabaseError) as fault:

@@ -49,6 +49,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_authorize_payment',
   'fn_cancel_order',
   'fn_capture_payment',
+  'fn_check_invariants',
   'fn_collect_dead_letters',
   'fn_commit_hold',
   'fn_create_location',
@@ -148,6 +149,12 @@ grant insert on platform.outbox to fn_capture_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_capture_payment;
 grant select, insert, update on payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_capture_payment;
 create policy emit_capture_payment on platform.outbox for insert to fn_capture_payment with check (type in ('shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.unknown.v1'));
+-- platform/check_invariants
+grant usage on schema inventory, orders, payments, platform to fn_check_invariants;
+grant select on inventory.hold_lines, inventory.holds, inventory.items, inventory.ledger, inventory.stock, orders.order_lines, orders.orders, orders.return_lines, orders.saga_moves, orders.sagas, payments.attempts, payments.ledger, payments.payments, platform.consumer_offsets, platform.dead_letters, platform.idempotency, platform.inbox, platform.log_heads, platform.outbox, platform.streams to fn_check_invariants;
+create policy read_check_invariants on platform.idempotency for select to fn_check_invariants using (true);
+create policy read_check_invariants on platform.inbox for select to fn_check_invariants using (true);
+create policy read_check_invariants on platform.outbox for select to fn_check_invariants using (true);
 -- platform/collect_dead_letters
 grant usage on schema platform to fn_collect_dead_letters;
 grant select, insert on platform.inbox to fn_collect_dead_letters;
