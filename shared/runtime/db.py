@@ -1,29 +1,24 @@
-"""Postgres as functions see it: SQLAlchemy Core statements, compiled once, run on a few psycopg connections in pipeline mode.
-
-Statements of one function go to the server without waiting for each other's answers until a result is asked for.
-"""
+"""Postgres as functions see it: SQLAlchemy Core statements, compiled once, run on a few psycopg connections."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor, AsyncPipeline
-from psycopg.rows import namedtuple_row
+from psycopg import AsyncConnection
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql import psycopg as dialects
 
-Row = Any
-"""A row, its columns as attributes."""
+from shared.runtime.pipeline import Pending, Pipeline, Row
 
 TRANSIENT = (psycopg.OperationalError, psycopg.InterfaceError, OSError, asyncio.TimeoutError)
 """The database is away, overloaded or asked to give way: the same call may succeed later."""
 
 WAIT_FOR_CONNECTION_S = 3.0
+PREPARED = 1000
 
 _dialect = dialects.PGDialect_psycopg(paramstyle="pyformat")  # type: ignore[no-untyped-call]
 
@@ -63,67 +58,55 @@ def compiled(statement: Executable) -> Statement:
     return known
 
 
-class Pending:
-    """The result of a statement that was sent; asking for it waits for it and for all that were sent before."""
-
-    __slots__ = ("_cursor",)
-
-    def __init__(self, cursor: AsyncCursor[Row]) -> None:
-        self._cursor = cursor
-
-    async def all(self) -> list[Row]:
-        return await self._cursor.fetchall()
-
-    async def one(self) -> Row | None:
-        return await self._cursor.fetchone()
-
-    async def value(self) -> Any:
-        """The first column of the first row, or None."""
-        row = await self.one()
-        return None if row is None else row[0]
-
-    async def count(self) -> int:
-        """How many rows were touched."""
-        await self._cursor._fetch_pipeline()  # the driver has no public way to await a result without rows
-        return self._cursor.rowcount
+ROLE = "select set_config('role', %(role)s, true)"
 
 
 class Db:
-    """The statements of one transaction. Values are bound by name; results are rows with attributes."""
+    """The statements of one transaction. Values are bound by name; results are rows with attributes.
 
-    __slots__ = ("_connection",)
+    With a `reading_role` each round trip is a transaction of its own, begun under that role.
+    """
 
-    def __init__(self, connection: AsyncConnection[Any]) -> None:
-        self._connection = connection
+    __slots__ = ("_pipeline", "_reading_role")
 
-    async def send(self, statement: Executable, /, **values: Any) -> Pending:
-        """Sends without waiting. An error shows at the next awaited result, or at commit."""
+    def __init__(self, pipeline: Pipeline, reading_role: str | None = None) -> None:
+        self._pipeline = pipeline
+        self._reading_role = reading_role
+
+    def enqueue(self, statement: Executable, /, **values: Any) -> Pending:
+        """Sends with the next result that is asked for, or at commit; an error shows there."""
+        if self._reading_role is not None and not self._pipeline.waiting:
+            self._pipeline.enqueue(ROLE, {"role": self._reading_role})
         known = compiled(statement)
-        cursor = self._connection.cursor(row_factory=namedtuple_row)
-        return Pending(await cursor.execute(known.sql, known.bound(values)))
+        return self._pipeline.enqueue(known.sql, known.bound(values))
 
     async def all(self, statement: Executable, /, **values: Any) -> list[Row]:
-        return await (await self.send(statement, **values)).all()
+        return await self.enqueue(statement, **values).all()
 
     async def one(self, statement: Executable, /, **values: Any) -> Row | None:
-        return await (await self.send(statement, **values)).one()
+        return await self.enqueue(statement, **values).one()
 
     async def value(self, statement: Executable, /, **values: Any) -> Any:
         """The first column of the first row, or None."""
-        return await (await self.send(statement, **values)).value()
+        return await self.enqueue(statement, **values).value()
+
+    async def send(self, statement: Executable, /, **values: Any) -> None:
+        """Runs with the next statement whose result is asked for, or at commit; an error shows there."""
+        self.enqueue(statement, **values)
 
     async def run(self, statement: Executable, /, **values: Any) -> int:
         """Runs and gives the number of rows touched."""
-        return await (await self.send(statement, **values)).count()
+        return await self.enqueue(statement, **values).count()
 
 
-@dataclass(frozen=True, slots=True)
 class Held:
     """A connection that stays in pipeline mode until it is closed."""
 
-    connection: AsyncConnection[Any]
-    pipeline: AsyncPipeline
-    exits: AsyncExitStack
+    __slots__ = ("_exits", "pipeline")
+
+    def __init__(self, connection: AsyncConnection[Any], exits: AsyncExitStack) -> None:
+        self.pipeline = Pipeline(connection)
+        self._exits = exits
 
     @classmethod
     async def open(cls, url: str, prepare_threshold: int | None, application: str) -> "Held":
@@ -134,22 +117,24 @@ class Held:
             connect_timeout=3,
             application_name=application,
         )
+        connection.prepared_max = PREPARED
         exits = AsyncExitStack()
-        return cls(connection, await exits.enter_async_context(connection.pipeline()), exits)
+        await exits.enter_async_context(connection.pipeline())
+        return cls(connection, exits)
 
     async def commit(self) -> None:
-        cursor = await self.connection.execute("COMMIT")
-        await self.pipeline.sync()
-        if cursor.statusmessage != "COMMIT":  # Postgres answers ROLLBACK to the COMMIT of a failed transaction
+        committed = self.pipeline.enqueue("COMMIT", {})
+        await self.pipeline.exchange(sync=True)
+        if committed.statusmessage != "COMMIT":  # Postgres answers ROLLBACK to the COMMIT of a failed transaction
             raise psycopg.errors.InFailedSqlTransaction("a statement had failed and its error was not heeded")
 
     async def roll_back(self) -> bool:
         """True when the connection can be used again; else it is closed."""
         try:
             with suppress(psycopg.Error):
-                await self.pipeline.sync()
-            await self.connection.execute("ROLLBACK")
-            await self.pipeline.sync()
+                await self.pipeline.exchange(sync=True)
+            self.pipeline.enqueue("ROLLBACK", {})
+            await self.pipeline.exchange(sync=True)
         except Exception:  # whatever is wrong with it, it is not used again
             await self.close()
             return False
@@ -157,9 +142,9 @@ class Held:
 
     async def close(self) -> None:
         with suppress(Exception):
-            await self.exits.aclose()
+            await self._exits.aclose()
         with suppress(Exception):
-            await self.connection.close()
+            await self.pipeline.connection.close()
 
 
 class Database:
@@ -174,22 +159,25 @@ class Database:
         self._places = asyncio.Semaphore(size)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """A connection with BEGIN sent. Commits at the end; rolls back when the body raises.
+    async def transaction(self) -> AsyncIterator[Db]:
+        """One transaction: commits at the end, rolls back when the body raises.
 
         Raises one of TRANSIENT when there is no connection to be had.
         """
         async with self._held() as held:
-            await held.connection.execute("BEGIN")
-            yield held.connection
+            held.pipeline.sync_always = False
+            held.pipeline.enqueue("BEGIN", {})
+            yield Db(held.pipeline)
             await held.commit()
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """A connection for reads alone: what is sent is one implicit transaction, without BEGIN and COMMIT."""
+    async def reading(self, role: str) -> AsyncIterator[Db]:
+        """For reads alone, under `role`: each round trip is a transaction, without BEGIN and COMMIT."""
         async with self._held() as held:
-            yield held.connection
-            await held.pipeline.sync()
+            held.pipeline.sync_always = True
+            yield Db(held.pipeline, role)
+            if held.pipeline.waiting:
+                await held.pipeline.exchange()
 
     @asynccontextmanager
     async def _held(self) -> AsyncIterator[Held]:

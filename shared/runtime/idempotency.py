@@ -6,7 +6,8 @@ import orjson
 from sqlalchemy import text
 
 from shared.runtime.answers import Answer
-from shared.runtime.db import Db, Pending, Row
+from shared.runtime.db import Db
+from shared.runtime.pipeline import Pending, Row
 from shared.runtime.problems import IdempotencyKeyMissing, IdempotencyKeyReused, StillRunning
 
 CLAIM = text("select pg_try_advisory_xact_lock(hashtextextended(:lock, 0))")
@@ -36,14 +37,14 @@ class Keyed:
         self._fingerprint = sha256(body).digest()
         self._claimed: Pending | None = None
 
-    async def claim(self, db: Db) -> Pending:
+    def claim(self, db: Db) -> Pending:
         """Claims the key for the transaction by an advisory lock, then looks for an earlier answer.
 
         An uncommitted row would make a second caller wait instead of being told. These are two statements: the second
         must see what was committed until the lock was had.
         """
-        self._claimed = await db.send(CLAIM, lock=orjson.dumps(self._scope).decode())
-        return await db.send(STORED, **self._scope)
+        self._claimed = db.enqueue(CLAIM, lock=orjson.dumps(self._scope).decode())
+        return db.enqueue(STORED, **self._scope)
 
     async def earlier_answer(self, stored: Row | None) -> Answer | None:
         """Raises StillRunning, IdempotencyKeyReused."""
@@ -56,8 +57,8 @@ class Keyed:
             raise IdempotencyKeyReused
         return Answer(stored.status, stored.headers, bytes(stored.body))
 
-    async def store(self, db: Db, answer: Answer, hours: int) -> None:
-        await db.send(
+    def store(self, db: Db, answer: Answer, hours: int) -> None:
+        db.enqueue(
             STORE,
             **self._scope,
             fingerprint=self._fingerprint,

@@ -41,14 +41,21 @@ on conflict (consumer, source, event_id) do update
 """)
 
 
+def occurrence(envelope: Envelope) -> str:
+    """What the inbox tells events by. Each dead letter is one: an event may die at two functions, or again."""
+    if (refused_by := envelope.extensions.get("knativeerrordest")) is None:
+        return envelope.id
+    return f"{envelope.id} {refused_by} {envelope.extensions.get('knativekafkaoffset', '')}"
+
+
 def claim(consumer: str, envelope: Envelope) -> Claim:
     """Claims the event for the transaction: without a row it was applied before."""
-    return lambda db: db.send(FIRST, consumer=consumer, source=envelope.source, event_id=envelope.id)
+    return lambda db: db.enqueue(FIRST, consumer=consumer, source=envelope.source, event_id=occurrence(envelope))
 
 
 def look_up(consumer: str, envelope: Envelope) -> Claim:
     """A row means that the event was applied before."""
-    return lambda db: db.send(APPLIED, consumer=consumer, source=envelope.source, event_id=envelope.id)
+    return lambda db: db.enqueue(APPLIED, consumer=consumer, source=envelope.source, event_id=occurrence(envelope))
 
 
 def fingerprint(event_type: str, error: str) -> str:
@@ -69,15 +76,15 @@ async def count_failure(
         )
         if attempts < limit:
             return False
-        await park(work.db, consumer, envelope, reason="parked", status_code=None, error=said)
+        park(work.db, consumer, envelope, reason="parked", status_code=None, error=said)
     metrics.PARKED.labels(declaration.name).inc()
     logger().error("event parked", attempts=attempts, error=said)
     return True
 
 
-async def park(db: Db, consumer: str, envelope: Envelope, *, reason: str, status_code: int | None, error: str) -> None:
+def park(db: Db, consumer: str, envelope: Envelope, *, reason: str, status_code: int | None, error: str) -> None:
     """Puts the event on the operators' workbench."""
-    await db.send(
+    db.enqueue(
         PARK,
         consumer=consumer,
         source=envelope.source,

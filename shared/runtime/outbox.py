@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from shared.runtime import ids
-from shared.runtime.db import Db, Row
+from shared.runtime.db import Db
 from shared.runtime.events import JSON, Envelope, Event, partition_of
+from shared.runtime.pipeline import Row
 
 if TYPE_CHECKING:
     from shared.runtime.work import Cause
@@ -49,7 +50,7 @@ values (:id, :source, :type, :subject, :topic, :partition, :key, :sequence, :tim
 """)
 
 
-async def leave(db: Db, source: str, cause: "Cause", events: Sequence[Event]) -> None:
+def leave(db: Db, source: str, cause: "Cause", events: Sequence[Event]) -> None:
     """Sends the rows without waiting; their failure shows at commit."""
     streams = [(event.topic, event.key) for event in events]
     remaining = Counter(streams)
@@ -57,7 +58,7 @@ async def leave(db: Db, source: str, cause: "Cause", events: Sequence[Event]) ->
     for stream in streams:
         remaining[stream] -= 1
         later.append(remaining[stream])
-    await db.send(
+    db.enqueue(
         LEAVE,
         ids=[str(ids.new_id()) for _ in events],
         types=[event.type for event in events],
@@ -73,7 +74,7 @@ async def leave(db: Db, source: str, cause: "Cause", events: Sequence[Event]) ->
         traceparent=cause.traceparent,
         content_type=JSON,
     )
-    await db.send(NOTIFY)
+    db.enqueue(NOTIFY)
 
 
 def envelope(row: Row) -> Envelope:

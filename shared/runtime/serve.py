@@ -218,7 +218,7 @@ class HttpEndpoint(Endpoint[Http]):
             result = await declaration.function(*arguments, work)
             answer = encode(result, self.trigger.status, _page_path(call) if isinstance(result, Page) else "")
             if keyed and answer.status < 300:
-                await keyed.store(work.db, answer, self.runtime.settings.idempotency_hours)
+                keyed.store(work.db, answer, self.runtime.settings.idempotency_hours)
         return answer
 
     async def _waited(self, answer: Answer, wait_s: float, caller: Caller, cause: Cause) -> Answer:

@@ -3,7 +3,7 @@
 The transaction holds the inbox row or idempotency key, the effect and the outbox rows, or nothing.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,11 +13,10 @@ from sqlalchemy import text
 
 from shared.runtime import ids, metrics, outbox
 from shared.runtime.auth import Caller
-from shared.runtime.db import Database, Db, Pending, Row
+from shared.runtime.db import Database, Db
 from shared.runtime.declare import Declaration
 from shared.runtime.events import Event
-
-ROLE = text("select set_config('role', :role, true)")
+from shared.runtime.pipeline import Pending, Row
 
 BEGIN = text("select set_config('role', :role, true) as role, transaction_timestamp() as now")
 
@@ -74,7 +73,7 @@ class Fixed:
     new_id: Callable[[], UUID]
 
 
-Claim = Callable[[Db], Awaitable[Pending]]
+Claim = Callable[[Db], Pending]
 """Sends what must come first in the transaction; its result is `Work.claimed`."""
 
 
@@ -89,10 +88,9 @@ async def unit_of_work(
     fixed: Fixed | None = None,
 ) -> AsyncIterator[Work]:
     """Commits when the body ends, with what was emitted; leaves no trace when it raises."""
-    async with database.transaction() as connection:
-        db = Db(connection)
-        sent = await db.send(BEGIN, role=declaration.role)
-        claimed = None if claim is None else await claim(db)
+    async with database.transaction() as db:
+        sent = db.enqueue(BEGIN, role=declaration.role)
+        claimed = None if claim is None else claim(db)
         begun = await sent.one()
         work = Work(
             db=db,
@@ -105,7 +103,7 @@ async def unit_of_work(
         )
         yield work
         if work.emitted:
-            await outbox.leave(db, declaration.source, cause, work.emitted)
+            outbox.leave(db, declaration.source, cause, work.emitted)
     for event in work.emitted:
         metrics.EMITTED.labels(declaration.name, event.type).inc()
 
@@ -115,7 +113,5 @@ async def unit_of_reading(
     database: Database, declaration: Declaration, caller: Caller, cause: Cause
 ) -> AsyncIterator[Work]:
     """For a function that writes and emits nothing: fewer round trips, and no clock but SQL's own now()."""
-    async with database.reading() as connection:
-        db = Db(connection)
-        await db.send(ROLE, role=declaration.role)
+    async with database.reading(declaration.role) as db:
         yield Work(db=db, caller=caller, cause=cause, declaration=declaration, clock=None)

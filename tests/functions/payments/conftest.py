@@ -84,7 +84,7 @@ def halt(runtime: Runtime) -> Halt:
 
         def part() -> AbstractAsyncContextManager[Work]:
             nobody = Caller("", frozenset())
-            return unit_of_work(runtime.database, declaration, nobody, Cause("test"), Fixed(NOW, uuid4))
+            return unit_of_work(runtime.database, declaration, nobody, Cause("test"), fixed=Fixed(NOW, uuid4))
 
         async with part() as work:
             attempt = await declaration.prepare(command, work)
