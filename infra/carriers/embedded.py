@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 
 from infra.carriers import Batch, Consumer, Lane, Record
 from infra.carriers.rows import ENVELOPE, PREPARE_LOCK, envelope
-from shared.runtime.db import Db
+from shared.runtime.db import compiled
 from shared.runtime.events import Envelope, partition_of
 from shared.runtime.outbox import NOTIFY, REDELIVER
 
@@ -203,26 +203,28 @@ class EmbeddedSession:
         await self._connection.execute(_COMMIT, columns)
 
     async def bury(self, topic: str, key: str, letter: Envelope) -> None:
-        db = Db(self._connection)
-        await db.send(
-            REDELIVER,
-            id=letter.id,
-            source=letter.source,
-            type=letter.type,
-            subject=letter.subject,
-            topic=topic,
-            partition=partition_of(key),
-            key=key,
-            sequence=letter.sequence,
-            time=letter.time,
-            correlationid=letter.correlationid,
-            causationid=letter.causationid,
-            traceparent=letter.traceparent,
-            extensions=orjson.dumps(dict(letter.extensions)).decode(),
-            content_type=letter.datacontenttype,
-            data=letter.data,
+        redeliver = compiled(REDELIVER)
+        values = redeliver.bound(
+            dict(
+                id=letter.id,
+                source=letter.source,
+                type=letter.type,
+                subject=letter.subject,
+                topic=topic,
+                partition=partition_of(key),
+                key=key,
+                sequence=letter.sequence,
+                time=letter.time,
+                correlationid=letter.correlationid,
+                causationid=letter.causationid,
+                traceparent=letter.traceparent,
+                extensions=orjson.dumps(dict(letter.extensions)).decode(),
+                content_type=letter.datacontenttype,
+                data=letter.data,
+            )
         )
-        await db.send(NOTIFY)
+        await self._connection.execute(redeliver.sql, values)
+        await self._connection.execute(compiled(NOTIFY).sql)
 
     def _hear(self, payload: str) -> None:
         if not payload:
