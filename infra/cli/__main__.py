@@ -53,13 +53,14 @@ def bulk_options(command: Any) -> Any:
 @bulk_options
 @output_option("json", "yaml")
 @connection_options
-def import_(connection: Connection, file: Path, location: str, concurrency: int, output: str | None) -> None:
+def import_(connection: Connection, *, file: Path, location: str, concurrency: int, output: str | None) -> None:
     """Bring the products, customers and opening stock of FILE into the shop.
 
-    FILE holds invoice lines (InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country; in any order),
-    as csv or csv.gz. A product has the newest description and price of its sales. Stock codes that differ only by case are one SKU.
-    Carriage, fees, discounts and the like become untracked SKUs that are not on sale. Each SKU is given the stock that all
-    sales and write-offs of the file need. Running it again changes nothing.
+    FILE holds invoice lines as csv or csv.gz, with the columns InvoiceNo, StockCode, Description, Quantity,
+    InvoiceDate, UnitPrice, CustomerID and Country in any order. A product has the newest description and price of its
+    sales. Stock codes that differ only by case are one SKU. Carriage, fees, discounts and the like become untracked
+    SKUs that are not on sale. Each SKU is given the stock that all sales and write-offs of the file need. Running it
+    again changes nothing.
     """
     retail = _read(file)
     assortment = assort(retail.lines, plan(retail))
@@ -91,18 +92,19 @@ def import_(connection: Connection, file: Path, location: str, concurrency: int,
 @output_option("json", "yaml")
 @connection_options
 def replay(
-    connection: Connection, file: Path, location: str, concurrency: int, timeout: float, output: str | None
+    connection: Connection, *, file: Path, location: str, concurrency: int, timeout: float, output: str | None
 ) -> None:
     """Place every invoice of FILE in the shop, and report what is in its books and what is not.
 
-    Run `kn-shop import FILE` first. A sale (quantity and price above zero) becomes a recorded order of its customer or a guest,
-    at its own prices and time (Europe/London); a free line is part of it. A cancellation is returned against the
-    customer's latest earlier sale of that SKU with quantity left. Stock written off or found without a sale becomes a stock adjustment.
-    A unit price of fractions of a penny is split over two order lines a penny apart, so that the line's rounded amount holds.
+    Run `kn-shop import FILE` first. A sale (quantity and price above zero) becomes a recorded order of its customer or
+    a guest, at its own prices and time (Europe/London); a free line is part of it. A cancellation is returned against
+    the customer's latest earlier sale of that SKU with quantity left. Stock written off, or found without a sale,
+    becomes a stock adjustment. A unit price with fractions of a penny is split over two order lines a penny apart, so
+    that the line's rounded amount holds.
 
-    Every line that could not be taken is listed with its reason; its `line` is its number in the file, the header being line 1.
-    A line refunded only in part is listed with what is missing. It is safe to stop and to run again: every booking has a key
-    of its own, and what is booked is not booked twice.
+    Every line that could not be taken is listed with its reason; its `line` is its number in the file, the header
+    being line 1. A line refunded only in part is listed with what is missing. It is safe to stop and to run again:
+    every booking has a key of its own, and what is booked is not booked twice.
     """
     retail = _read(file)
     planned = plan(retail)
@@ -111,7 +113,9 @@ def replay(
 
     async def place() -> Report:
         async with connection.shop(patience_s=PATIENCE_S, connections=concurrency, say=display.say) as shop:
-            return await Replay(shop, titles, location, display, concurrency, timeout).run(retail, planned)
+            return await Replay(
+                shop, display, titles=titles, location=location, concurrency=concurrency, timeout_s=timeout
+            ).run(retail, planned)
 
     report = run(place(), when_interrupted=AGAIN)
     if output:

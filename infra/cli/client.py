@@ -74,7 +74,7 @@ class Shop:
         *,
         patience_s: float = 5.0,
         connections: int = 8,
-        say: Callable[[str], None] = lambda text: None,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.url = url.rstrip("/")
         self._token = token

@@ -47,6 +47,7 @@ def order() -> None:
 @connection_options
 def place_order(
     connection: Connection,
+    *,
     lines: tuple[str, ...],
     card: str,
     wait: int,
@@ -289,6 +290,7 @@ def list_dead_letters(
 @connection_options
 def replay_dead_letters(
     connection: Connection,
+    *,
     ids: tuple[str, ...],
     consumer: str | None,
     fingerprint: str | None,

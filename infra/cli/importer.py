@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from infra.cli.assortment import Assortment, Customer, Product
 from infra.cli.client import Refused, Shop, path, spread
 from infra.cli.progress import Display
-from infra.cli.retail import CURRENCY, ZONE
+from infra.cli.retail import CURRENCY
 
 T = TypeVar("T")
 
@@ -75,9 +75,7 @@ class Importer:
         await self._open_location()
         await self._all("products", assortment.products, self._product, lambda product: product.sku)
         await self._all("customers", assortment.customers, self._customer, lambda customer: customer.id)
-        opened_at = (
-            assortment.opened_at.replace(hour=0, minute=0, tzinfo=ZONE).isoformat() if assortment.opened_at else ""
-        )
+        opened_at = assortment.opened_at.replace(hour=0, minute=0).isoformat() if assortment.opened_at else ""
 
         async def receive(stock: tuple[str, int]) -> None:
             await self._receive(*stock, opened_at)

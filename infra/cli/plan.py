@@ -113,8 +113,10 @@ def is_goods(sku: str) -> bool:
 
 
 def in_pennies(quantity: int, unit_price: Decimal) -> list[tuple[int, int]]:
-    """(quantity, unit price in pennies) once, or twice a penny apart: the shop's prices are whole pennies, and the
-    line's rounded amount must come out all the same."""
+    """(quantity, unit price in pennies), once, or twice a penny apart where the price has fractions of a penny.
+
+    The shop's prices are whole pennies, and the line's rounded amount must come out all the same.
+    """
     low, dearer = divmod(minor(unit_price * quantity), quantity)
     return [(count, price) for count, price in ((quantity - dearer, low), (dearer, low + 1)) if count]
 
@@ -150,12 +152,6 @@ def _unreadable(broken: Broken) -> NotTaken:
 
 
 def _objection(line: Line) -> str | None:
-    if not is_sku(line.sku):
-        return f"the shop takes no SKU of the form {line.sku[:70]!r}"
-    if not is_name(line.invoice):
-        return "the shop takes no invoice number of this form"
-    if line.customer is not None and not is_name(line.customer):
-        return f"the shop takes no customer of the form {line.customer[:80]!r}"
     if line.quantity == 0:
         return "a quantity of zero"
     if line.unit_price < 0:
@@ -167,6 +163,16 @@ def _objection(line: Line) -> str | None:
             return "a guest's cancellation: which sale it belongs to is not known"
     elif line.quantity < 0 and line.unit_price > 0:
         return "a quantity below zero at a price, but no cancellation"
+    return _unfit(line)
+
+
+def _unfit(line: Line) -> str | None:
+    if not is_name(line.invoice):
+        return "the shop takes no invoice number of this form"
+    if line.customer is not None and not is_name(line.customer):
+        return f"the shop takes no customer of the form {line.customer[:80]!r}"
+    if not is_sku(line.sku):
+        return f"the shop takes no SKU of the form {line.sku[:70]!r}"
     if not _fits(QUANTITY, abs(line.quantity)):
         return "a quantity of more than one line of the shop can hold"
     return None

@@ -12,7 +12,7 @@ from infra.cli.client import Refused, Shop, path, spread
 from infra.cli.plan import Adjustment, NotTaken, Plan, Return, Sale, in_pennies
 from infra.cli.progress import Display
 from infra.cli.report import Report, Tally
-from infra.cli.retail import CURRENCY, ZONE, Line, Retail
+from infra.cli.retail import CURRENCY, Line, Retail
 
 CARD = "tok_approve"
 WAIT_S = 20
@@ -26,15 +26,18 @@ def ended(order: Mapping[str, Any]) -> bool:
     return order["status"] in ("rejected", "cancelled")
 
 
-def moment(line: Line) -> str:
-    return line.at.replace(tzinfo=ZONE).isoformat()
-
-
 class Replay:
     """`titles` are the products', for lines that have no description of their own."""
 
     def __init__(
-        self, shop: Shop, titles: dict[str, str], location: str, display: Display, concurrency: int, timeout_s: float
+        self,
+        shop: Shop,
+        display: Display,
+        *,
+        titles: dict[str, str],
+        location: str,
+        concurrency: int,
+        timeout_s: float,
     ) -> None:
         self._shop = shop
         self._titles = titles
@@ -68,8 +71,22 @@ class Replay:
                     advance(1)
 
             await spread(by_customer.values(), take_back, self._concurrency)
-        books = await self._books()
-        return Report(self._tally, retail, await self._violations(), books)
+        return await self._report(retail)
+
+    async def _report(self, retail: Retail) -> Report:
+        """The books at the end. What cannot be asked is a fault of the report, not the loss of it."""
+        books: dict[str, dict[str, int]] = {}
+        violations: int | None = None
+        unasked: list[str] = []
+        try:
+            books = await self._books()
+        except Refused as refused:
+            unasked.append(f"the shop's books could not be asked: {refused}")
+        try:
+            violations = int((await self._shop.get("/v1/invariants")).body["violations"])
+        except Refused as refused:
+            unasked.append(f"the invariant checker could not be asked: {refused}")
+        return Report(self._tally, retail, violations, books, unasked)
 
     async def _sell(self, sale: Sale) -> None:
         try:
@@ -81,7 +98,7 @@ class Replay:
             said = f"the order is still {order['status']} after {self._timeout_s:.0f} s: run again to see its end"
             self._tally.refused(sale.lines, said)
         elif order["status"] == "confirmed":
-            self._tally.sold(sale.month, sale.lines, order["total_minor"])
+            self._tally.sold(sale, order["total_minor"])
         else:
             why = order.get("reason") or "no reason given"
             self._tally.refused(sale.lines, f"the order was {order['status']}: {why}")
@@ -91,7 +108,7 @@ class Replay:
         request = {
             "reference": sale.reference,
             "customer_id": sale.customer,
-            "placed_at": sale.at.replace(tzinfo=ZONE).isoformat(),
+            "placed_at": sale.at.isoformat(),
             "currency": CURRENCY,
             "lines": [entry for line in sale.lines for entry in self._entries(line)],
             "payment_token": CARD,
@@ -117,7 +134,7 @@ class Replay:
     async def _adjust(self, adjustment: Adjustment) -> None:
         line = adjustment.line
         where = path("v1", "stock", line.sku, self._location, "adjustments")
-        body = {"delta": adjustment.delta, "reason": adjustment.reason, "at": moment(line)}
+        body = {"delta": adjustment.delta, "reason": adjustment.reason, "at": line.at.isoformat()}
         try:
             await self._shop.call("POST", where, body, key=_key(line))
         except Refused as refused:
@@ -136,7 +153,7 @@ class Replay:
                     "sku": line.sku,
                     "quantity": quantity,
                     "unit_price_minor": price,
-                    "returned_at": moment(line),
+                    "returned_at": line.at.isoformat(),
                     "reason": f"cancellation {line.invoice}",
                 }
                 key = _key(line) if part == 0 else f"{_key(line)}:{part}"
@@ -162,12 +179,9 @@ class Replay:
         while True:
             figures: dict[str, dict[str, int]] = (await self._shop.get("/v1/figures/sales")).body
             refunds = figures["refunds_minor_by_month"]
-            if time.monotonic() > ends_at or all(refunds.get(m, 0) >= n for m, n in self._tally.refunds.items()):
+            if time.monotonic() > ends_at or all(refunds.get(m, 0) >= n for m, n in self._tally.booked_refunds.items()):
                 return figures
             await asyncio.sleep(1.0)
-
-    async def _violations(self) -> int:
-        return int((await self._shop.get("/v1/invariants")).body["violations"])
 
 
 def _key(line: Line) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
-from infra.cli.plan import NotTaken
+from infra.cli.plan import NotTaken, Sale
 from infra.cli.retail import Line, Retail
 
 
@@ -17,15 +18,19 @@ class Tally:
     def __init__(self) -> None:
         self.sales: Counter[str] = Counter()
         self.refunds: Counter[str] = Counter()
+        self.booked_sales: Counter[str] = Counter()  # by the month of the shop's books, which is UTC's
+        self.booked_refunds: Counter[str] = Counter()
         self._taken: dict[int, str] = {}
         self._not_taken: dict[int, NotTaken] = {}
 
-    def sold(self, month: str, lines: Iterable[Line], total_minor: int) -> None:
-        self.sales[month] += total_minor
-        self.booked(lines)
+    def sold(self, sale: Sale, total_minor: int) -> None:
+        self.sales[sale.month] += total_minor
+        self.booked_sales[_utc_month(sale.at)] += total_minor
+        self.booked(sale.lines)
 
     def refunded(self, line: Line, amount_minor: int) -> None:
         self.refunds[line.month] += amount_minor
+        self.booked_refunds[_utc_month(line.at)] += amount_minor
 
     def booked(self, lines: Iterable[Line]) -> None:
         self._taken |= {line.number: line.invoice for line in lines}
@@ -52,12 +57,16 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`books` are the shop's own figures; they may hold more than this file, never less."""
+    """`books` are the shop's own figures; they may hold more than this file, never less.
+
+    `violations` is None where the invariant checker could not be asked; `unasked` says why.
+    """
 
     tally: Tally
     retail: Retail
-    violations: int
+    violations: int | None
     books: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    unasked: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -101,13 +110,14 @@ class Report:
             difference = self.tally.sales[month] + self.sales_not_taken.get(month, 0) - total
             if difference:
                 found.append(f"{month}: taken and not taken differ from the file's sales by {pounds(difference)}")
-        for name, taken in (("sales", self.tally.sales), ("refunds", self.tally.refunds)):
+        for name, taken in (("sales", self.tally.booked_sales), ("refunds", self.tally.booked_refunds)):
             for month, amount in sorted(taken.items()):
                 booked = self.books.get(f"{name}_minor_by_month", {}).get(month, 0)
                 if booked < amount:
                     found.append(
                         f"{month}: the shop's books show {name} of {pounds(booked)}, less than {pounds(amount)}"
                     )
+        found += self.unasked
         if self.violations:
             found.append(f"the invariant checker finds {self.violations} violation(s): see `kn-shop invariant check`")
         return found
@@ -135,10 +145,14 @@ class Report:
         said += [
             f"Taken: {tally.lines} lines of {tally.invoices} invoices.",
             f"Not taken: {len(tally.not_taken)} lines, among them sales of {pounds(lost)} ({share} of the file's).",
-            f"Invariants: {self.violations} violation(s).",
+            f"Invariants: {'not checked' if self.violations is None else f'{self.violations} violation(s)'}.",
             *(f"FAULT: {fault}" for fault in self.faults),
         ]
         return "\n".join(said)
+
+
+def _utc_month(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m}"
 
 
 def _reasons(entries: Iterable[NotTaken]) -> list[tuple[str, int]]:

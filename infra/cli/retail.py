@@ -54,7 +54,7 @@ class NotRetail(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One invoice line; `number` is where it stands in the file, the header being line 1; `at` is local time."""
+    """One invoice line; `number` is where it stands in the file, the header being line 1."""
 
     number: int
     invoice: str
@@ -343,11 +343,11 @@ def _date_orders(layout: Layout, rows: list[tuple[int, list[str]]]) -> dict[str,
 
 
 def _moment(text: str, day_first: dict[str, bool]) -> datetime:
-    """Local time, as the invoice says it; a time that names its offset is brought to local time."""
+    """The retailer's own time, unless the text names another offset."""
     try:
         if ISO.fullmatch(text):
             moment = datetime.fromisoformat(text)
-            return moment.astimezone(ZONE).replace(tzinfo=None) if moment.tzinfo else moment
+            return moment.astimezone(ZONE) if moment.tzinfo else moment.replace(tzinfo=ZONE)
         match = NUMERIC.fullmatch(text)
         if match:
             return _numeric_moment(match, day_first)
@@ -362,7 +362,7 @@ def _numeric_moment(match: re.Match[str], day_first: dict[str, bool]) -> datetim
     hour, minute = int(match[5] or 0), int(match[6] or 0)
     if match[7]:
         hour = hour % 12 + (12 if match[7] in "Pp" else 0)
-    return datetime(year + 2000 if year < 100 else year, month, day, hour, minute)
+    return datetime(year + 2000 if year < 100 else year, month, day, hour, minute, tzinfo=ZONE)
 
 
 def _one_customer_per_invoice(lines: list[Line]) -> list[Line]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from infra.cli.assortment import assort
 from infra.cli.plan import in_pennies, is_goods, plan
-from infra.cli.retail import Line, Retail, minor, read
+from infra.cli.retail import ZONE, Line, Retail, minor, read
 from tests.infra.cli.test_retail import SAMPLE
 
 
@@ -89,7 +89,7 @@ def test_whole_pennies_stay_one_line(quantity: int, unit_price: Decimal) -> None
     assert in_pennies(quantity, unit_price) == [(quantity, minor(unit_price))]
 
 
-DAY = datetime(2010, 12, 30)
+DAY = datetime(2010, 12, 30, tzinfo=ZONE)
 tradings = st.lists(
     st.tuples(
         st.sampled_from(["1", "2", "3", "C4", "C5", "A6"]),

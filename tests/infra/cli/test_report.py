@@ -16,7 +16,7 @@ def replayed() -> Tally:
         if sale.reference == "536370":
             tally.refused(sale.lines, "the order was rejected: no stock")
         else:
-            tally.sold(sale.month, sale.lines, sale.amount_minor)
+            tally.sold(sale, sale.amount_minor)
     for booked in planned.adjustments:
         tally.booked([booked.line])
     for back in planned.returns:
@@ -64,8 +64,16 @@ def test_money_that_the_shop_counts_otherwise_is_a_fault() -> None:
     faults = Report(tally, read(SAMPLE), 3).faults
 
     assert "2010-12: taken and not taken differ from the file's sales by -0.01" in faults
-    assert any("the shop's books show sales of 0.00, less than 41.08" in fault for fault in faults)
+    assert any("the shop's books show sales of 0.00, less than 41.09" in fault for fault in faults)
     assert any("3 violation(s)" in fault for fault in faults)
+
+
+def test_what_cannot_be_asked_is_a_fault_and_no_zero() -> None:
+    report = Report(replayed(), read(SAMPLE), None, unasked=["the invariant checker could not be asked: gone"])
+
+    assert report.as_json()["invariants"] == {"violations": None}
+    assert "the invariant checker could not be asked: gone" in report.faults
+    assert "Invariants: not checked." in report.as_text()
 
 
 def test_a_line_without_a_fate_is_a_fault() -> None:

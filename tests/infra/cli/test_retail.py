@@ -1,5 +1,6 @@
 """Reading invoice lines: every line of a file is read or named as broken, whatever the file looks like."""
 
+import contextlib
 import csv
 import gzip
 import io
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.cli.retail import COLUMNS, NotRetail, parse, read
+from infra.cli.retail import COLUMNS, ZONE, NotRetail, parse, read
 
 SAMPLE = Path(__file__).parents[2] / "data" / "invoices.csv"
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
@@ -42,7 +43,7 @@ def test_what_a_line_says() -> None:
 
     assert (line.number, line.invoice, line.position, line.sku) == (2, "536365", 1, "85123A")
     assert (line.quantity, line.unit_price, line.amount_minor) == (6, Decimal("2.55"), 1530)
-    assert (line.at, line.month, line.customer) == (datetime(2010, 12, 1, 8, 26), "2010-12", "17850")
+    assert (line.at, line.month, line.customer) == (datetime(2010, 12, 1, 8, 26, tzinfo=ZONE), "2010-12", "17850")
     assert line.sells
     assert not line.cancels
 
@@ -82,16 +83,16 @@ def test_csv_and_gz_are_the_same_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("told", "meant"),
     [
-        ("2010-12-01T08:26", datetime(2010, 12, 1, 8, 26)),
-        ("2010-12-01 08:26:00", datetime(2010, 12, 1, 8, 26)),
-        ("2010-07-01T07:26:00Z", datetime(2010, 7, 1, 8, 26)),
-        ("2010-12-01", datetime(2010, 12, 1)),
-        ("12/1/2010 8:26", datetime(2010, 12, 1, 8, 26)),
-        ("12/1/10 8:26", datetime(2010, 12, 1, 8, 26)),
-        ("12/1/2010 8:26:00 PM", datetime(2010, 12, 1, 20, 26)),
-        ("13/12/2010 08:26", datetime(2010, 12, 13, 8, 26)),
-        ("01-12-2010 08:26", datetime(2010, 12, 1, 8, 26)),
-        ("01.12.2010 08:26", datetime(2010, 12, 1, 8, 26)),
+        ("2010-12-01T08:26", datetime(2010, 12, 1, 8, 26, tzinfo=ZONE)),
+        ("2010-12-01 08:26:00", datetime(2010, 12, 1, 8, 26, tzinfo=ZONE)),
+        ("2010-07-01T07:26:00Z", datetime(2010, 7, 1, 8, 26, tzinfo=ZONE)),
+        ("2010-12-01", datetime(2010, 12, 1, tzinfo=ZONE)),
+        ("12/1/2010 8:26", datetime(2010, 12, 1, 8, 26, tzinfo=ZONE)),
+        ("12/1/10 8:26", datetime(2010, 12, 1, 8, 26, tzinfo=ZONE)),
+        ("12/1/2010 8:26:00 PM", datetime(2010, 12, 1, 20, 26, tzinfo=ZONE)),
+        ("13/12/2010 08:26", datetime(2010, 12, 13, 8, 26, tzinfo=ZONE)),
+        ("01-12-2010 08:26", datetime(2010, 12, 1, 8, 26, tzinfo=ZONE)),
+        ("01.12.2010 08:26", datetime(2010, 12, 1, 8, 26, tzinfo=ZONE)),
     ],
 )
 def test_dates(told: str, meant: datetime) -> None:
@@ -183,10 +184,8 @@ def test_a_damaged_gz_is_refused(tmp_path: Path) -> None:
 
 @given(st.binary(max_size=400))
 def test_no_bytes_make_it_crash(content: bytes) -> None:
-    try:
+    with contextlib.suppress(NotRetail):
         parse(content)
-    except NotRetail:
-        pass
     body = parse(HEADER.encode() + b"\n" + content)
     assert {line.number for line in body.lines}.isdisjoint(broken.number for broken in body.broken)
 
@@ -198,9 +197,7 @@ rows = st.fixed_dictionaries(
         "code": st.from_regex(r"[1-9][0-9]{4}[A-Za-z]?", fullmatch=True),
         "description": texts,
         "quantity": st.integers(-100_000, 100_000),
-        "at": st.datetimes(datetime(2009, 1, 1), datetime(2030, 1, 1)).map(
-            lambda at: at.replace(second=0, microsecond=0)
-        ),
+        "at": st.datetimes(timezones=st.just(ZONE)).map(lambda at: at.replace(second=0, microsecond=0)),
         "price": st.decimals(-1000, 20_000, places=2),
         "customer": st.from_regex(r"[1-9][0-9]{4}", fullmatch=True),
         "country": st.sampled_from(["United Kingdom", "EIRE"]),
@@ -215,7 +212,7 @@ def test_what_was_written_is_read(written: list[dict[str, object]], order: list[
     writer = csv.writer(out, delimiter=delimiter)
     writer.writerow(NAMES[column] for column in order)
     for row in written:
-        writer.writerow(f"{row[column]:%Y-%m-%dT%H:%M}" if column == "at" else row[column] for column in order)
+        writer.writerow(str(row[column])[:16] if column == "at" else row[column] for column in order)
 
     retail = parse(out.getvalue().encode())
 
