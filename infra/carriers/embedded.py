@@ -205,23 +205,23 @@ class EmbeddedSession:
     async def bury(self, topic: str, key: str, letter: Envelope) -> None:
         redeliver = compiled(REDELIVER)
         values = redeliver.bound(
-            dict(
-                id=letter.id,
-                source=letter.source,
-                type=letter.type,
-                subject=letter.subject,
-                topic=topic,
-                partition=partition_of(key),
-                key=key,
-                sequence=letter.sequence,
-                time=letter.time,
-                correlationid=letter.correlationid,
-                causationid=letter.causationid,
-                traceparent=letter.traceparent,
-                extensions=orjson.dumps(dict(letter.extensions)).decode(),
-                content_type=letter.datacontenttype,
-                data=letter.data,
-            )
+            {
+                "id": letter.id,
+                "source": letter.source,
+                "type": letter.type,
+                "subject": letter.subject,
+                "topic": topic,
+                "partition": partition_of(key),
+                "key": key,
+                "sequence": letter.sequence,
+                "time": letter.time,
+                "correlationid": letter.correlationid,
+                "causationid": letter.causationid,
+                "traceparent": letter.traceparent,
+                "extensions": orjson.dumps(dict(letter.extensions)).decode(),
+                "content_type": letter.datacontenttype,
+                "data": letter.data,
+            }
         )
         await self._connection.execute(redeliver.sql, values)
         await self._connection.execute(compiled(NOTIFY).sql)

@@ -94,7 +94,8 @@ class KafkaSession:
         self._news: asyncio.Queue[Batch | Lane | Exception] = asyncio.Queue()
         self._rewinding: set[Lane] = set()
         self._publisher = Publisher(settings)
-        self._burying = asyncio.Lock()
+        self._letters: list[tuple[Message, asyncio.Future[None]]] = []
+        self._burial: asyncio.Task[None] | None = None
         self._readers = {consumer.name: Reader(settings, consumer, self._hear) for consumer in consumers}
         for reader in self._readers.values():
             reader.start()
@@ -120,11 +121,28 @@ class KafkaSession:
             self._readers[lane.consumer].done(lane, offset)
 
     async def bury(self, topic: str, key: str, letter: Envelope) -> None:
-        message = Message(topic, partition_of(key), key, letter)
-        async with self._burying:
-            _, error = await asyncio.to_thread(self._publisher.publish, [message], PUBLISHING_S)
-        if error:
-            raise CarrierError(f"{topic}: {error}") from error
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._letters.append((Message(topic, partition_of(key), key, letter), done))
+        if self._burial is None or self._burial.done():
+            self._burial = asyncio.create_task(self._bury_all())
+        await done
+
+    async def _bury_all(self) -> None:
+        """Letters that come while others are on their way share the next batch."""
+        while self._letters:
+            letters, self._letters = self._letters, []
+            try:
+                messages = [message for message, _ in letters]
+                acknowledged, error = await asyncio.to_thread(self._publisher.publish, messages, PUBLISHING_S)
+            except CarrierError as lost:
+                acknowledged, error = [False] * len(letters), lost
+            for (message, done), arrived in zip(letters, acknowledged, strict=True):
+                if done.done():
+                    continue
+                if arrived:
+                    done.set_result(None)
+                else:
+                    done.set_exception(CarrierError(f"{message.topic}: {error}"))
 
     async def close(self) -> None:
         for reader in self._readers.values():

@@ -58,7 +58,8 @@ class Dispatcher:
 
     @property
     def live(self) -> bool:
-        return monotonic() - self._alive_at < 60
+        """Whether the event loop still turns; a carrier that is away is no reason to be killed."""
+        return monotonic() - self._alive_at < 30
 
     def stop(self) -> None:
         self._stopping.set()
@@ -67,6 +68,7 @@ class Dispatcher:
         """Returns after `stop`, with what was in flight answered and committed; outlives any outage of the carrier."""
         failures = 0
         consumers = [subscription.consumer for subscription in self._subscriptions.values()]
+        beat = asyncio.create_task(self._beat())
         while not self._stopping.is_set():
             try:
                 async with self._source.session(consumers) as session:
@@ -80,6 +82,12 @@ class Dispatcher:
                 failures += 1
             finally:
                 self.ready = False
+        beat.cancel()
+
+    async def _beat(self) -> None:
+        while True:
+            self._alive_at = monotonic()
+            await asyncio.sleep(1)
 
     async def _spell(self, session: Session) -> None:
         spell = Spell(session, self._deliver, self._subscriptions, self._rules)
@@ -104,7 +112,6 @@ class Dispatcher:
         while True:
             await asyncio.sleep(self._rules.commit_s)
             await spell.commit()
-            self._alive_at = monotonic()
 
 
 class Spell:

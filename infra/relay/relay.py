@@ -44,7 +44,7 @@ class Relay:
 
     @property
     def live(self) -> bool:
-        return monotonic() - self._alive_at < 30
+        return monotonic() - self._alive_at < 60
 
     def stop(self) -> None:
         self._stopping.set()
