@@ -26,9 +26,10 @@ _dialect = dialects.PGDialect_psycopg(paramstyle="pyformat")  # type: ignore[no-
 class Statement:
     """SQL text with its fixed parameters, and what turns a Python value into one the driver takes."""
 
-    __slots__ = ("fixed", "processors", "sql")
+    __slots__ = ("_tagged", "fixed", "processors", "sql")
 
     def __init__(self, statement: Executable) -> None:
+        self._tagged: dict[str, str] = {}
         compiled = statement.compile(dialect=_dialect)  # type: ignore[attr-defined]
         self.sql = str(compiled)
         self.fixed: dict[str, Any] = {name: value for name, value in compiled.params.items() if value is not None}
@@ -43,6 +44,16 @@ class Statement:
         for name in self.processors.keys() & parameters.keys():
             parameters[name] = self.processors[name](parameters[name])
         return parameters
+
+    def tagged(self, role: str) -> str:
+        """The text as `role` sends it: the server shows who asks, and keeps a plan for each role.
+
+        A plan that row-level security is part of would be made anew whenever the role of the connection changes.
+        """
+        text = self._tagged.get(role)
+        if text is None:
+            text = self._tagged[role] = f"/* {role} */ {self.sql}"
+        return text
 
     def bound(self, parameters: dict[str, Any]) -> dict[str, Any]:
         return {**self.fixed, **self.processed(parameters)} if self.fixed or self.processors else parameters
@@ -64,21 +75,21 @@ ROLE = "select set_config('role', %(role)s, true)"
 class Db:
     """The statements of one transaction. Values are bound by name; results are rows with attributes.
 
-    With a `reading_role` each round trip is a transaction of its own, begun under that role.
+    Where the pipeline makes each round trip a transaction of its own, each begins with taking on the role.
     """
 
-    __slots__ = ("_pipeline", "_reading_role")
+    __slots__ = ("_pipeline", "role")
 
-    def __init__(self, pipeline: Pipeline, reading_role: str | None = None) -> None:
+    def __init__(self, pipeline: Pipeline, role: str) -> None:
         self._pipeline = pipeline
-        self._reading_role = reading_role
+        self.role = role
 
     def enqueue(self, statement: Executable, /, **values: Any) -> Pending:
         """Sends with the next result that is asked for, or at commit; an error shows there."""
-        if self._reading_role is not None and not self._pipeline.waiting:
-            self._pipeline.enqueue(ROLE, {"role": self._reading_role})
+        if self._pipeline.sync_always and not self._pipeline.waiting:
+            self._pipeline.enqueue(ROLE, {"role": self.role})
         known = compiled(statement)
-        return self._pipeline.enqueue(known.sql, known.bound(values))
+        return self._pipeline.enqueue(known.tagged(self.role), known.bound(values))
 
     async def all(self, statement: Executable, /, **values: Any) -> list[Row]:
         return await self.enqueue(statement, **values).all()
@@ -159,15 +170,15 @@ class Database:
         self._places = asyncio.Semaphore(size)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Db]:
-        """One transaction: commits at the end, rolls back when the body raises.
+    async def transaction(self, role: str) -> AsyncIterator[Db]:
+        """One transaction of `role`, which its first statement must take on: commits at the end, rolls back when the body raises.
 
         Raises one of TRANSIENT when there is no connection to be had.
         """
         async with self._held() as held:
             held.pipeline.sync_always = False
             held.pipeline.enqueue("BEGIN", {})
-            yield Db(held.pipeline)
+            yield Db(held.pipeline, role)
             await held.commit()
 
     @asynccontextmanager

@@ -88,7 +88,7 @@ async def unit_of_work(
     fixed: Fixed | None = None,
 ) -> AsyncIterator[Work]:
     """Commits when the body ends, with what was emitted; leaves no trace when it raises."""
-    async with database.transaction() as db:
+    async with database.transaction(declaration.role) as db:
         sent = db.enqueue(BEGIN, role=declaration.role)
         claimed = None if claim is None else claim(db)
         begun = await sent.one()
