@@ -34,9 +34,10 @@ _BACKLOG = (
 class Relay:
     """Two may run at once: a shard's lock is free as soon as its holder's connection is gone."""
 
-    def __init__(self, url: str, outlet: Outlet) -> None:
+    def __init__(self, url: str, outlet: Outlet, poll_s: float = POLL_S) -> None:
         self._url = url
         self._outlet = outlet
+        self._poll_s = poll_s
         self._stopping = Event()
         self._alive_at = monotonic()
         self._watched_at = float("-inf")
@@ -95,7 +96,7 @@ class Relay:
                 continue
             self._watch(connection)
             ended_at = monotonic()
-            for _ in connection.notifies(timeout=POLL_S, stop_after=1):
+            for _ in connection.notifies(timeout=self._poll_s, stop_after=1):
                 pass
             if monotonic() - ended_at < GATHER_S:
                 sleep(GATHER_S)

@@ -171,7 +171,8 @@ async def test_retries_wait_twice_as_long_each_time(embedded: Carrier) -> None:
         await until(lambda: len(times) == 4)
 
     waits = [after - before for before, after in pairwise(times)]
-    assert waits == pytest.approx([0.2, 0.4, 0.8], abs=0.15)
+    for wait, least in zip(waits, (0.2, 0.4, 0.8), strict=True):
+        assert least <= wait < 2 * least
 
 
 @pytest.mark.parametrize("status", [422, 400, 401, 403, 413, 302])

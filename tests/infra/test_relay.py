@@ -57,18 +57,18 @@ def test_the_second_relay_takes_over_within_five_seconds(carrier: Carrier, tmp_p
 
 
 def test_an_idle_relay_publishes_what_is_committed_at_once(embedded: Carrier) -> None:
-    relay = Relay(embedded.database.relay_url, embedded.outlet())
+    relay = Relay(embedded.database.relay_url, embedded.outlet(), poll_s=60)
     running = Thread(target=relay.run)
     running.start()
-    try:
-        wait_for(lambda: relay.ready, 10)
-        with psycopg.connect(embedded.database.owner_url) as connection:
+    with psycopg.connect(embedded.database.owner_url, autocommit=True) as connection:
+        try:
+            wait_for(lambda: relay.ready, 20)
             embedded.emit(connection, "shop.orders", "order-1")
-            connection.commit()
-            wait_for(lambda: embedded.waiting() == 0, 0.5)
-    finally:
-        relay.stop()
-        running.join()
+            wait_for(lambda: embedded.waiting() == 0, 10)
+        finally:
+            relay.stop()
+            connection.execute("notify outbox")
+            running.join()
 
 
 def test_a_lost_database_connection_is_made_anew(embedded: Carrier) -> None:
