@@ -1,0 +1,348 @@
+"""What must hold whatever happens, as a table: a name, a sentence, and the SQL that finds whatever breaks it.
+
+All checks are one statement: one snapshot, so that a shop that is running is never seen in the middle of a transaction.
+"""
+
+from typing import NamedTuple
+
+from sqlalchemy import text
+
+
+class Check(NamedTuple):
+    """`sql` gives one row for each violation; its columns are what an operator needs to look further."""
+
+    name: str
+    sentence: str
+    sql: str
+
+
+# Rows older than this may have lost their counterpart to forget_old_rows, which starts at 30 days.
+_RECENT = "now() - interval '7 days'"
+
+_OURS = "o.topic not like 'shop.retry.%' and o.topic not like 'shop.dead.%'"
+
+CHECKS = (
+    Check(
+        "stock_equals_ledger",
+        "What is on hand is the sum of the ledger, and every entry leads on from the one before.",
+        """
+        select sku, location, s.on_hand, coalesce(l.total, 0) as ledger
+        from inventory.stock s
+        full join (select sku, location, sum(delta) as total from inventory.ledger group by sku, location) l
+          using (sku, location)
+        where s.on_hand is distinct from coalesce(l.total, 0)
+        union all
+        select sku, location, on_hand, before + delta from (
+          select sku, location, delta, on_hand,
+            lag(on_hand, 1, 0::bigint) over (partition by sku, location order by id) as before
+          from inventory.ledger
+        ) e where on_hand <> before + delta
+        """,
+    ),
+    Check(
+        "promised_equals_holds",
+        "What is held and committed of a stock is the sum of the live holds on it.",
+        """
+        select sku, location, s.held, s.committed, h.held as in_holds_held, h.committed as in_holds_committed
+        from inventory.stock s
+        full join (
+          select l.sku, l.location,
+            coalesce(sum(l.quantity) filter (where h.status = 'HELD'), 0) as held,
+            coalesce(sum(l.quantity) filter (where h.status = 'COMMITTED'), 0) as committed
+          from inventory.hold_lines l join inventory.holds h using (order_id)
+          where h.status in ('HELD', 'COMMITTED')
+          group by l.sku, l.location
+        ) h using (sku, location)
+        where (coalesce(s.held, 0), coalesce(s.committed, 0)) <> (coalesce(h.held, 0), coalesce(h.committed, 0))
+        """,
+    ),
+    Check(
+        "nothing_is_oversold",
+        "No stock is below zero, and no more is promised than there is, unless goods were found missing.",
+        """
+        select sku, location, on_hand, held, committed, shortfall from inventory.stock s
+        where least(on_hand, held, committed) < 0
+          or shortfall <> greatest(0, held + committed - on_hand)
+          or shortfall > 0 and not exists (
+            select from inventory.ledger l where l.sku = s.sku and l.location = s.location and l.delta < 0)
+        """,
+    ),
+    Check(
+        "sold_equals_stock_taken",
+        "A confirmed order's stock is committed, and a live hold has taken what the order's lines say.",
+        """
+        with demand as (
+          select l.order_id, l.sku, sum(l.quantity) as quantity
+          from orders.order_lines l join inventory.holds h using (order_id)
+          where h.status in ('HELD', 'COMMITTED')
+          group by l.order_id, l.sku
+        ), taken as (
+          select l.order_id, l.sku, sum(l.quantity) as quantity
+          from inventory.hold_lines l join inventory.holds h using (order_id)
+          where h.status in ('HELD', 'COMMITTED')
+          group by l.order_id, l.sku
+        )
+        select order_id, sku, demand.quantity as sold, taken.quantity as taken
+        from demand full join taken using (order_id, sku)
+        where demand.quantity is null or demand.quantity <> taken.quantity
+          or taken.quantity is null and not exists (select from inventory.items i where i.sku = demand.sku)
+        union all
+        select o.id, null, null, null
+        from orders.orders o left join inventory.holds h on h.order_id = o.id
+        where o.status = 'confirmed' and h.status is distinct from 'COMMITTED'
+        """,
+    ),
+    Check(
+        "payments_equal_ledger",
+        "What a payment says was authorised, captured, voided and refunded is what its ledger says.",
+        """
+        select p.order_id, p.authorized_minor, p.captured_minor, p.voided_minor, p.refunded_minor,
+          l.authorized, l.captured, l.voided, l.refunded
+        from payments.payments p
+        left join (
+          select order_id,
+            coalesce(sum(amount_minor) filter (where debit_account = 'authorized'), 0) as authorized,
+            coalesce(sum(amount_minor) filter (where debit_account = 'captured'), 0) as captured,
+            coalesce(sum(amount_minor) filter (where credit_account = 'authorized' and debit_account = 'customer'), 0)
+              as voided,
+            coalesce(sum(amount_minor) filter (where credit_account = 'captured'), 0) as refunded
+          from payments.ledger group by order_id
+        ) l using (order_id)
+        where (p.authorized_minor, p.captured_minor, p.voided_minor, p.refunded_minor)
+          <> (coalesce(l.authorized, 0), coalesce(l.captured, 0), coalesce(l.voided, 0), coalesce(l.refunded, 0))
+        """,
+    ),
+    Check(
+        "refunds_within_captures",
+        "No more is refunded than was captured, and no more captured or voided than was authorised.",
+        """
+        select order_id, authorized_minor, captured_minor, voided_minor, refunded_minor from payments.payments
+        where refunded_minor > captured_minor or captured_minor + voided_minor > authorized_minor
+        """,
+    ),
+    Check(
+        "one_capture_per_order",
+        "An order has at most one capture that succeeded or still may.",
+        """
+        select order_id, count(*) as captures from payments.attempts
+        where operation = 'capture' and state <> 'failed' and amount_minor is distinct from 0
+        group by order_id having count(*) > 1
+        """,
+    ),
+    Check(
+        "completed_orders_are_paid",
+        "Of a completed order its total was captured, no more and no less.",
+        """
+        select o.id as order_id, o.total_minor, p.captured_minor
+        from orders.orders o
+        join orders.sagas s on s.order_id = o.id
+        left join payments.payments p on p.order_id = o.id
+        where s.state = 'completed' and o.total_minor <> coalesce(p.captured_minor, 0)
+        """,
+    ),
+    Check(
+        "refunds_equal_returns",
+        "An order's refunds are its returns': what was asked for in the order, what was paid out in the payment.",
+        """
+        select o.id as order_id, o.refunded_minor, r.asked, r.paid, p.refunded_minor as paid_out
+        from orders.orders o
+        left join (
+          select order_id, coalesce(sum(amount_minor) filter (where status <> 'failed'), 0) as asked,
+            coalesce(sum(amount_minor) filter (where status = 'succeeded'), 0) as paid
+          from orders.return_lines group by order_id
+        ) r on r.order_id = o.id
+        left join payments.payments p on p.order_id = o.id
+        where o.refunded_minor <> coalesce(r.asked, 0)
+          or o.status = 'confirmed'
+            and coalesce(p.refunded_minor, 0) not between coalesce(r.paid, 0) and coalesce(r.asked, 0)
+        """,
+    ),
+    Check(
+        "totals_equal_lines",
+        "An order's total is the sum of its lines.",
+        """
+        select o.id as order_id, o.total_minor, l.total_minor as in_lines
+        from orders.orders o
+        left join (select order_id, sum(total_minor) as total_minor from orders.order_lines group by order_id) l
+          on l.order_id = o.id
+        where o.total_minor is distinct from l.total_minor
+        """,
+    ),
+    Check(
+        "orders_end_in_time",
+        "Every saga has ended, or somebody drives it on: none is past its deadline by 60 s.",
+        """
+        select o.id as order_id, s.state, s.deadline, s.asked
+        from orders.orders o left join orders.sagas s on s.order_id = o.id
+        where s.order_id is null
+          or (s.state = any(:final)) <> (s.deadline is null)
+          or s.deadline < now() - interval '60 seconds'
+        """,
+    ),
+    Check(
+        "transitions_are_legal",
+        "Every move of a saga is one of its table's, leads on from the move before, and ends where the saga stands.",
+        """
+        with moves as (
+          select m.*, lag(to_state) over w as before, row_number() over w as n,
+            lead(position) over w is null as last
+          from orders.saga_moves m window w as (partition by order_id order by position)
+        )
+        select m.order_id, m.position, m.from_state, m.to_state, m.cause
+        from moves m join orders.sagas s using (order_id)
+        where concat_ws('/', m.cause, coalesce(m.from_state, ''), m.to_state) <> all(:moves)
+          or m.from_state is distinct from m.before
+          or m.position <> m.n
+          or m.last and (m.to_state, m.position) <> (s.state, s.moves)
+        union all
+        select s.order_id, 0, null, s.state, null
+        from orders.sagas s where not exists (select from orders.saga_moves m where m.order_id = s.order_id)
+        """,
+    ),
+    Check(
+        "status_follows_saga",
+        "What a customer is told of an order is what its saga says.",
+        """
+        select o.id as order_id, o.status, s.state, s.ending
+        from orders.orders o join orders.sagas s on s.order_id = o.id
+        where concat_ws('/', s.state, coalesce(s.ending, ''), o.status) <> all(:statuses)
+        """,
+    ),
+    Check(
+        "nothing_is_bound_to_ended_orders",
+        "An order that ended without a sale holds no stock and no money.",
+        """
+        select s.order_id, s.state, h.status as hold, p.authorized_minor, p.captured_minor, p.voided_minor,
+          p.refunded_minor
+        from orders.sagas s
+        left join inventory.holds h using (order_id)
+        left join payments.payments p using (order_id)
+        where s.state in ('rejected', 'cancelled')
+          and (h.status in ('HELD', 'COMMITTED')
+            or p.authorized_minor <> p.captured_minor + p.voided_minor
+            or p.captured_minor <> p.refunded_minor)
+        """,
+    ),
+    Check(
+        "outbox_reaches_the_log",
+        "Every event is published within 60 s.",
+        # An event that is sent again keeps its first time: it is late when a fresh one behind it is.
+        f"""
+        select o.id, o.type, o.topic, o.key, o.time from platform.outbox o
+        where o.published_at is null and o.position <= (
+          select o.position from platform.outbox o where {_OURS} and o.time < now() - interval '60 seconds'
+          order by o.position desc limit 1)
+        """,  # noqa: S608 - of constants
+    ),
+    Check(
+        "the_log_has_no_gaps",
+        "The offsets of a partition of the log follow each other, up to its head.",
+        f"""
+        select topic, partition, log_offset, following from (
+          select o.topic, o.partition, o.log_offset, o.published_at,
+            coalesce(lead(o.log_offset) over (partition by o.topic, o.partition order by o.log_offset), h.next_offset)
+              as following
+          from platform.outbox o join platform.log_heads h on h.topic = o.topic and h.partition = o.partition
+          where o.published_at is not null
+        ) l where following <> log_offset + 1 and published_at > {_RECENT}
+        """,  # noqa: S608 - of constants
+    ),
+    Check(
+        "streams_are_contiguous",
+        "The events of a stream are numbered without a gap, and the log has them in that order.",
+        f"""
+        select topic, key, sequence, following, last from (
+          select o.topic, o.key, o.sequence, o.log_offset,
+            lead(o.sequence) over w as following, lead(o.log_offset) over w as following_offset, s.sequence as last
+          from platform.outbox o left join platform.streams s on s.topic = o.topic and s.key = o.key
+          where {_OURS}
+          window w as (partition by o.topic, o.key order by o.sequence)
+        ) e
+        where coalesce(following, last + 1) is distinct from sequence + 1
+          or following_offset < log_offset
+          or log_offset is null and following_offset is not null
+        """,  # noqa: S608 - of constants
+    ),
+    Check(
+        "one_effect_per_event",
+        "No event moves a saga twice, and nothing is said twice of an order's way.",
+        """
+        select order_id::text as key, event_id as what, count(*) as times from orders.saga_moves
+        where event_id <> '' group by order_id, event_id having count(*) > 1
+        union all
+        select key, type, count(*) from platform.outbox
+        where topic = 'shop.orders' and type like 'shop.orders.order.%'
+        group by key, type having count(*) > 1
+        """,
+    ),
+    Check(
+        "one_order_per_key",
+        "An idempotency key names one order, which exists, and no other key names it.",
+        """
+        select min(k.function) as function, min(k.key) as key, k.order_id, count(*) as keys
+        from (
+          select function, key, convert_from(body, 'UTF8')::json ->> 'id' as order_id
+          from platform.idempotency where function in ('fn_place_order', 'fn_record_order')
+        ) k
+        left join orders.orders o on o.id::text = k.order_id
+        group by k.order_id, o.id
+        having count(*) > 1 or o.id is null
+        """,
+    ),
+    Check(
+        "events_tell_what_is",
+        "What a function applied was committed by another, and what is said of an order is said of one that exists.",
+        f"""
+        select i.consumer, i.source, i.event_id from platform.inbox i
+        where i.source like '/shop/%' and i.consumer <> 'collect-dead-letters' and i.at > {_RECENT}
+          and not exists (select from platform.outbox o where o.source = i.source and o.id = i.event_id)
+        union all
+        select null, o.source, o.id from platform.outbox o
+        where o.topic = 'shop.orders' and not exists (select from orders.orders r where r.id::text = o.key)
+        """,  # noqa: S608 - of constants
+    ),
+    Check(
+        "no_event_vanishes",
+        "Every event that the log has handed to a function was applied, parked or dead-lettered.",
+        f"""
+        with taken as (
+          select * from unnest(cast(:consumers as text[]), cast(:types as text[])) as t (consumer, type)
+        ), given as (
+          select c.consumer, o.source, o.id, o.type, o.topic
+          from platform.consumer_offsets c
+          join platform.outbox o on o.topic = c.topic and o.partition = c.partition and o.log_offset < c.next_offset
+          join taken t on t.consumer = c.consumer and t.type = o.type
+          where o.published_at > {_RECENT}
+        )
+        select g.consumer, g.source, g.id, g.type from given g
+        where not exists (
+            select from platform.inbox i where (i.consumer, i.source, i.event_id) = (g.consumer, g.source, g.id))
+          and not exists (
+            select from platform.dead_letters d where (d.consumer, d.source, d.event_id) = (g.consumer, g.source, g.id))
+          and not exists (
+            select from platform.outbox d
+            where (d.topic, d.source, d.id) = ('shop.dead.' || g.consumer, g.source, g.id))
+        union all
+        select 'collect-dead-letters', o.source, o.id, o.type
+        from platform.consumer_offsets c
+        join platform.outbox o on o.topic = c.topic and o.partition = c.partition and o.log_offset < c.next_offset
+        where c.consumer = 'collect-dead-letters' and o.topic like 'shop.dead.%'
+          and not exists (
+            select from platform.dead_letters d
+            where d.source = o.source and d.event_id = o.id
+              and d.consumer in (substr(o.topic, length('shop.dead.') + 1), 'collect-dead-letters'))
+        """,  # noqa: S608 - of constants
+    ),
+)
+
+MOST_EXAMPLES = 10
+
+REPORT = text(
+    "\nunion all\n".join(
+        f"""
+select {n} as n, count(*) as violations,
+  coalesce(jsonb_agg(to_jsonb(found) - 'n_') filter (where n_ <= {MOST_EXAMPLES}), '[]') as examples
+from (select *, row_number() over () as n_ from ({check.sql}) as rows) as found"""  # noqa: S608 - the table above
+        for n, check in enumerate(CHECKS)
+    )
+)
