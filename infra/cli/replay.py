@@ -160,7 +160,7 @@ class Replay:
                 answer = (await self._shop.call("POST", "/v1/admin/returns", request, key=key)).body
                 refunded += sum(match["amount_minor"] for match in answer["matched"])
                 unmatched += answer["unmatched_quantity"]
-            reason = f"no earlier sale of {line.sku} to this customer with quantity left"
+            reason = _unmatched(line, unmatched)
         except Refused as refused:
             reason = _reason(refused)
         if refunded:
@@ -169,8 +169,6 @@ class Replay:
         if not missing and not unmatched:
             self._tally.booked([line])
             return
-        if refunded:
-            reason += f" for {unmatched} of {-line.quantity}" if unmatched else "; its sale had a lower price"
         self._tally.missing(NotTaken(line.invoice, line.number, -missing, reason))
 
     async def _books(self) -> dict[str, dict[str, int]]:
@@ -182,6 +180,13 @@ class Replay:
             if time.monotonic() > ends_at or all(refunds.get(m, 0) >= n for m, n in self._tally.booked_refunds.items()):
                 return figures
             await asyncio.sleep(1.0)
+
+
+def _unmatched(line: Line, quantity: int) -> str:
+    if not quantity:
+        return "its sale's order has less left to refund"
+    part = "" if quantity == -line.quantity else f" for {quantity} of {-line.quantity}"
+    return f"no earlier sale of {line.sku} to this customer with quantity left{part}"
 
 
 def _key(line: Line) -> str:

@@ -18,20 +18,20 @@ def test_every_line_of_the_sample_has_the_fate_it_should() -> None:
     planned = plan(read(SAMPLE))
 
     assert {sale.reference: (sale.customer, [line.number for line in sale.lines]) for sale in planned.sales} == {
-        "536365": ("17850", [2, 3, 4, 5]),
-        "536370": ("12583", [6, 7]),
-        "536544": (None, [8, 9, 10]),
-        "540001": ("14096", [18, 19]),
-        "540002": ("14096", [20]),
-        "540002/2": ("14096", [21]),
-        "540004": ("14096", [27]),
-        "540007": ("14911", [30]),
-        "A563185": (None, [22]),
+        "936365": ("17850", [2, 3, 4, 5]),
+        "936370": ("12583", [6, 7]),
+        "936544": (None, [8, 9, 10]),
+        "940001": ("14096", [18, 19]),
+        "940002": ("14096", [20]),
+        "940002/2": ("14096", [21]),
+        "940004": ("14096", [27]),
+        "940007": ("14911", [30]),
+        "A963185": (None, [22]),
     }
     assert [back.line.number for back in planned.returns] == [14, 16, 17, 31]
     assert [(booked.line.number, booked.delta, booked.reason) for booked in planned.adjustments] == [
-        (11, 56, "found: Found (invoice 536414)"),
-        (12, -10, "written off: damages (invoice 536589)"),
+        (11, 56, "found: Found (invoice 936414)"),
+        (12, -10, "written off: damages (invoice 936589)"),
     ]
     assert {entry.line: entry.reason.split(":")[0] for entry in planned.not_taken} == {
         13: "no stock is kept of POST",
