@@ -40,7 +40,7 @@ def follow(url: str, console: Console) -> bool:
     while True:
         moves: list[dict[str, Any]] = client.call("GET", f"/v1/orders/{order['id']}/timeline")["items"]
         for move in moves[shown:]:
-            console.print(_line(move))
+            console.print(_line(move), soft_wrap=True)
         shown = len(moves)
         order = client.call("GET", f"/v1/orders/{order['id']}")
         if order["payment"] == "captured" or order["status"] in FINAL or time.monotonic() - began > WITHIN_S:
@@ -48,16 +48,24 @@ def follow(url: str, console: Console) -> bool:
         time.sleep(0.15)
     paid = bool(order["payment"] == "captured")
     colour = "green" if paid else "red"
-    console.print(f"\n[{colour}]{order['status']}, payment {order['payment']}[/]  {url}/v1/orders/{order['id']}")
+    console.print(
+        f"\n[{colour}]{order['status']}, payment {order['payment']}[/]  {url}/v1/orders/{order['id']}", soft_wrap=True
+    )
     return paid
 
 
 def _line(move: dict[str, Any]) -> str:
-    detail = move.get("detail") or ""
-    shown = " ".join(f"{name}={value}" for name, value in detail.items()) if isinstance(detail, dict) else str(detail)
-    clock = str(move["at"])[11:23]
-    kind, what = escape(move["kind"]), escape(move["what"])
-    return f"  [dim]{escape(clock)}[/]  {kind:<10} [bold]{what}[/]  [dim]{escape(shown)}[/]"
+    """One entry of the timeline, its detail cut down to where it came from."""
+    detail = move["detail"]
+    match move["kind"]:
+        case "event":
+            said = f"{detail['source'].removeprefix('/shop/')}, {detail['sequence']} of its stream"
+        case "move":
+            said = f"from {detail['from'] or 'nothing'} by {detail['cause']}"
+        case _:
+            said = str(detail.get("error", ""))
+    clock, kind, what = str(move["at"])[11:23], move["kind"], move["what"]
+    return f"  [dim]{escape(clock)}[/]  {escape(kind):<11} [bold]{escape(what):<41}[/] [dim]{escape(said)}[/]"
 
 
 def main() -> int:

@@ -28,7 +28,7 @@ from infra.postgres.migrate import MigrationFailed, migrate
 
 DATABASE = "shop"
 AUDIENCE = "kn-shop"
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 120.0
 
 
 class CannotStart(Exception):
@@ -253,11 +253,15 @@ class Supervisor:
             if old.name != "postgres.log":
                 old.unlink()
 
-        def child(name: str, target: Callable[[], None], **environment: str) -> Child:
-            return Child(name, target, environment, log / f"{name}.log")
-
         def serve() -> None:
             web(declarations, listener, issuer)
+
+        def child(name: str, target: Callable[[], None], **environment: str) -> Child:
+            def without_port() -> None:
+                listener.close()
+                target()
+
+            return Child(name, target if target is serve else without_port, environment, log / f"{name}.log")
 
         books = {"PROVIDER_BOOKS": str(self._directory / "provider.sqlite")}
         provider_port = os.environ["PROVIDER_URL"].rpartition(":")[2]
