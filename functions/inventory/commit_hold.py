@@ -1,7 +1,7 @@
 """Keep what is held for an order, once it is paid for."""
 
 from shared.inventory.events import CommitHold, HoldCommitted, HoldExpired
-from shared.inventory.holds import Status, commit, give_back, lock_hold
+from shared.inventory.holds import Status, commit, expire, lock_hold
 from shared.inventory.tables import hold_lines, holds, stock
 from shared.runtime import Work, on_event
 
@@ -26,7 +26,7 @@ async def commit_hold(command: CommitHold, work: Work) -> None:
             await commit(work, command.order_id)
             work.emit(HoldCommitted(order_id=command.order_id))
         case Status.HELD:
-            await give_back(work, [command.order_id], Status.HELD, Status.EXPIRED)
+            await expire(work, [command.order_id])
             work.emit(HoldExpired(order_id=command.order_id))
         case _:
             work.emit(HoldExpired(order_id=command.order_id))

@@ -1,7 +1,7 @@
 """Give back what was held too long."""
 
 from shared.inventory.events import HoldExpired
-from shared.inventory.holds import Status, give_back, lock_due
+from shared.inventory.holds import expire, lock_due
 from shared.inventory.tables import hold_lines, holds, stock
 from shared.runtime import Work, timer
 
@@ -14,6 +14,6 @@ async def expire_holds(work: Work) -> None:
     orders = await lock_due(work, AT_ONCE)
     if not orders:
         return
-    await give_back(work, orders, Status.HELD, Status.EXPIRED)
+    await expire(work, orders)
     for order_id in orders:
         work.emit(HoldExpired(order_id=order_id))

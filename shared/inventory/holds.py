@@ -99,36 +99,45 @@ for update skip locked
 """)
 
 
-def _moving(changes: str, promised: str) -> TextClause:
+def _moving(which: str, changes: str, promised: str) -> TextClause:
     """Moves holds whose rows are locked to another status.
 
-    `changes` is what becomes of a stock row, `promised` what is held and committed of it then.
+    `changes` is what becomes of a stock row, `promised` what is held and committed of it then. A lateral look-up locks
+    row by row in the order of the lines, whatever the planner thinks of their number.
     """
     return text(f"""
 with lines as (
-  select sku, location, sum(quantity)::bigint as quantity from inventory.hold_lines
-  where order_id = any(cast(:orders as uuid[]))
+  select sku, location, sum(quantity)::bigint as quantity
+  from inventory.hold_lines
+  where {which}
   group by sku, location
+  order by sku, location
 ), locked as materialized (
-  select s.sku, s.location, lines.quantity
-  from inventory.stock s join lines on lines.sku = s.sku and lines.location = s.location
-  order by s.sku, s.location
-  for update of s
+  select lines.*
+  from lines
+  cross join lateral (
+    select from inventory.stock s where s.sku = lines.sku and s.location = lines.location for update
+  ) as row
 ), moved as (
   update inventory.stock s
   set {changes}, shortfall = greatest(0, {promised} - s.on_hand), version = s.version + 1
   from locked l
   where s.sku = l.sku and s.location = l.location
 )
-update inventory.holds set status = :status, updated_at = :now where order_id = any(cast(:orders as uuid[]))
-""")  # noqa: S608 - both parts are constants below
+update inventory.holds set status = :status, updated_at = :now where {which}
+""")  # noqa: S608 - all parts are constants below
 
 
-KEEP_HELD = _moving("held = s.held - l.quantity, committed = s.committed + l.quantity", "s.held + s.committed")
-GIVE_BACK = {
-    Status.HELD: _moving("held = s.held - l.quantity", "s.held + s.committed - l.quantity"),
-    Status.COMMITTED: _moving("committed = s.committed - l.quantity", "s.held + s.committed - l.quantity"),
+ONE = "order_id = :order_id"
+MANY = "order_id = any(cast(:orders as uuid[]))"
+LESS = "s.held + s.committed - l.quantity"
+
+COMMIT = _moving(ONE, "held = s.held - l.quantity, committed = s.committed + l.quantity", "s.held + s.committed")
+RELEASE = {
+    Status.HELD: _moving(ONE, "held = s.held - l.quantity", LESS),
+    Status.COMMITTED: _moving(ONE, "committed = s.committed - l.quantity", LESS),
 }
+EXPIRE = _moving(MANY, "held = s.held - l.quantity", LESS)
 
 
 async def open_hold(work: Work, order_id: UUID, skus: Sequence[str], expires_at: datetime) -> Offer | None:
@@ -165,12 +174,17 @@ async def lock_due(work: Work, count: int) -> list[UUID]:
 
 async def commit(work: Work, order_id: UUID) -> None:
     """The hold is locked, and HELD."""
-    await work.db.send(KEEP_HELD, orders=[order_id], status=Status.COMMITTED, now=work.now)
+    await work.db.send(COMMIT, order_id=order_id, status=Status.COMMITTED, now=work.now)
 
 
-async def give_back(work: Work, orders: Sequence[UUID], was: Status, status: Status) -> None:
-    """The holds are locked, and all `was`: HELD or COMMITTED."""
-    await work.db.send(GIVE_BACK[was], orders=orders, status=status, now=work.now)
+async def release(work: Work, order_id: UUID, was: Status) -> None:
+    """The hold is locked, and `was`: HELD or COMMITTED."""
+    await work.db.send(RELEASE[was], order_id=order_id, status=Status.RELEASED, now=work.now)
+
+
+async def expire(work: Work, orders: Sequence[UUID]) -> None:
+    """The holds are locked, and all HELD."""
+    await work.db.send(EXPIRE, orders=orders, status=Status.EXPIRED, now=work.now)
 
 
 async def remember_released(work: Work, order_id: UUID) -> bool:
