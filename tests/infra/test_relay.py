@@ -1,6 +1,5 @@
 """The relay under writers, kills and outages: nothing lost, no order broken."""
 
-import gc
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,8 +9,7 @@ import psycopg
 import pytest
 
 from infra.carriers import CarrierError
-from infra.carriers.kafka import KafkaOutlet
-from infra.carriers.kafka_client import RECORD_BYTES, KafkaSettings
+from infra.carriers.kafka_client import RECORD_BYTES
 from infra.kafka import start
 from infra.local.postgres import Cloned
 from infra.relay.relay import Relay
@@ -116,24 +114,19 @@ def test_only_the_prefix_that_the_broker_acknowledged_is_marked(on_kafka: Carrie
     assert {first, elsewhere} >= {id_ for id_, done in marked.items() if done}
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_broker_killed_and_restarted(database: Cloned, tmp_path: Path) -> None:
     with start(tmp_path / "kafka") as broker:
         carrier = Carrier("kafka", database, broker)
-        relay = Relay(database.relay_url, KafkaOutlet(KafkaSettings(broker.bootstrap, {})))
-        running = Thread(target=relay.run)
-        running.start()
-        try:
-            with Writers(carrier, "shop.orders", writers=4, transactions=80, seed=3) as writers:
-                wait_for(lambda: len(writers.committed) > 20, 10)
-                for _ in range(2):
-                    broker.kill()
-                    time.sleep(1)
-                    broker.start()
-            wait_for(lambda: carrier.waiting() == 0, 60)
-        finally:
-            relay.stop()
-            running.join()
-            gc.collect()  # the Kafka client leaves the sockets of refused connections to the collector
+        with (
+            spawned("infra.relay", carrier.environ, tmp_path / "relay.log"),
+            Writers(carrier, "shop.orders", writers=4, transactions=80, seed=3) as writers,
+        ):
+            wait_for(lambda: len(writers.committed) > 20, 20)
+            for _ in range(2):
+                broker.kill()
+                time.sleep(1)
+                broker.start()
+            writers.finish()
+            wait_for(lambda: carrier.waiting() == 0, 120)
 
         assert_whole_and_in_order(carrier, "shop.orders", writers.committed)
