@@ -297,6 +297,8 @@ class EventEndpoint(Endpoint[OnEvent]):
         if self._types and envelope.type not in self._types:
             if family(envelope.type) in self._families:
                 raise NotAnEvent(detail=f"The version in {envelope.type} is not known here.")
+            if not envelope.type.startswith("shop."):  # such as KafkaSource's own wrapping of what is no CloudEvent
+                raise NotAnEvent(detail=f"{envelope.type} is not a type of this shop.")
             return NO_CONTENT  # the topic carries more types than this function takes
         message = self._message(envelope)
         cause = Cause(envelope.correlationid or cause.correlation, envelope.id, cause.traceparent)
