@@ -1,0 +1,52 @@
+"""A whole shop of real processes, for the tools that talk to it."""
+
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+READY_WITHIN_S = 90.0
+
+
+@pytest.fixture(scope="session")
+def shop_url() -> Iterator[str]:
+    """The address of a shop with an embedded Postgres and the demo's products, ended after the session's tests."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    # Postgres' user must be able to pass through, which pytest's own directories do not allow.
+    with tempfile.TemporaryDirectory(prefix="kn-shop-cli-") as home:
+        Path(home).chmod(0o711)
+        kept = {
+            name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "KAFKA_BROKERS", "BROKER")
+        }
+        shop = subprocess.Popen(
+            [sys.executable, "-m", "infra.local"],
+            env={**kept, "KN_SHOP_HOME": home, "PORT": str(port)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _await_ready(shop)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            shop.terminate()
+            shop.communicate(timeout=30)
+
+
+def _await_ready(shop: subprocess.Popen[bytes]) -> None:
+    assert shop.stdout is not None
+    told, ends_at = b"", time.monotonic() + READY_WITHIN_S
+    while b"\nREADY\n" not in told:
+        readable, _, _ = select.select([shop.stdout], [], [], max(0.0, ends_at - time.monotonic()))
+        more = os.read(shop.stdout.fileno(), 65536) if readable else b""
+        assert more, f"the shop did not start:\n{told.decode()}"
+        told += more
