@@ -47,9 +47,7 @@ async def test_lines_of_one_sku_ask_for_their_sum(run: Run) -> None:
 
 async def test_every_unknown_sku_is_named(ask: Ask, run: Run, db: Books) -> None:
     await sell(run, "mug", 100)
-    answer = await ask(
-        place_order, "/v1/orders", wanting(mug=1, no=1, nor=1), roles=CUSTOMER_ROLE, idempotency_key="k"
-    )
+    answer = await ask(place_order, "/v1/orders", wanting(mug=1, no=1, nor=1), roles=CUSTOMER_ROLE, idempotency_key="k")
 
     assert (answer.status, json.loads(answer.body)["skus"]) == (422, ["no", "nor"])
     assert await db.all("select 1 from orders.orders") == []
@@ -93,9 +91,7 @@ async def test_my_orders_come_newest_first_in_pages(ask: Ask, run: Run) -> None:
     for number in range(5):
         answer = await ask(place_order, "/v1/orders", wanting(mug=1), roles=CUSTOMER_ROLE, idempotency_key=f"k{number}")
         placed.append(json.loads(answer.body)["id"])
-    await ask(
-        place_order, "/v1/orders", wanting(mug=1), roles=CUSTOMER_ROLE, subject="other", idempotency_key="k"
-    )
+    await ask(place_order, "/v1/orders", wanting(mug=1), roles=CUSTOMER_ROLE, subject="other", idempotency_key="k")
     seen, path = [], "/v1/orders?limit=2"
     while path:
         page = await ask(list_my_orders, path, roles=CUSTOMER_ROLE)
