@@ -12,7 +12,8 @@ from psycopg import AsyncConnection
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql import psycopg as dialects
 
-from shared.runtime.pipeline import Pending, Pipeline, Row
+from shared.runtime.pipeline import Pending, Pipeline
+from shared.runtime.pipeline import Row as Row
 
 TRANSIENT = (psycopg.OperationalError, psycopg.InterfaceError, OSError, asyncio.TimeoutError)
 """The database is away, overloaded or asked to give way: the same call may succeed later."""
@@ -144,7 +145,7 @@ class Held:
         try:
             with suppress(psycopg.Error):
                 await self.pipeline.exchange(sync=True)
-            self.pipeline.enqueue("ROLLBACK", {})
+            self.pipeline.command(b"ROLLBACK")
             await self.pipeline.exchange(sync=True)
         except Exception:  # whatever is wrong with it, it is not used again
             await self.close()
@@ -177,7 +178,7 @@ class Database:
         """
         async with self._held() as held:
             held.pipeline.sync_always = False
-            held.pipeline.enqueue("BEGIN", {})
+            held.pipeline.command(b"BEGIN")
             yield Db(held.pipeline, role)
             await held.commit()
 

@@ -70,6 +70,9 @@ ATTRIBUTES = (*CORE, *TRACED)
 _plain = re.compile(r"[!#$&-~]*").fullmatch  # U+0021 to U+007E but '"' and '%': no percent-encoding needed
 
 
+_escaped = re.compile(r"\\(.)").sub
+
+
 def percent_encoded(value: str) -> str:
     """HTTP binding, section 3.1.3.2: space, double quote, percent and all outside printable ASCII are encoded."""
     if _plain(value):
@@ -78,6 +81,13 @@ def percent_encoded(value: str) -> str:
         character if _plain(character) else "".join(f"%{byte:02X}" for byte in character.encode())
         for character in value
     )
+
+
+def percent_decoded(value: str) -> str:
+    """The same section: the quoted strings of older senders are unescaped, then one round of percent-decoding."""
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        value = _escaped(r"\1", value[1:-1])
+    return unquote(value) if "%" in value else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +137,7 @@ class Envelope:
         if media_type == STRUCTURED:
             return cls._from_structured(headers, body)
         return cls._from_attributes(
-            {name[3:]: unquote(value) if "%" in value else value for name, value in headers.items() if name[:3] == "ce-"},
+            {name[3:]: percent_decoded(value) for name, value in headers.items() if name[:3] == "ce-"},
             content_type,
             body,
         )

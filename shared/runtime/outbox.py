@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+import orjson
 from sqlalchemy import text
 
 from shared.runtime import ids
@@ -23,22 +24,25 @@ NOTIFY = text("notify outbox")
 
 LEAVE = text("""
 with emitted as (
-  select * from unnest(
-    cast(:ids as text[]), cast(:types as text[]), cast(:subjects as text[]), cast(:topics as text[]),
-    cast(:partitions as smallint[]), cast(:keys as text[]), cast(:later as int[]), cast(:data as bytea[])
+  select * from rows from (
+    json_to_recordset(cast(:events as json))
+      as (id text, type text, subject text, topic text, partition smallint, key text, later int, data text)
   ) with ordinality as e (id, type, subject, topic, partition, key, later, data, n)
 ), heads as (
   insert into platform.streams as s (topic, key, sequence)
   select topic, key, count(*) from emitted group by topic, key order by topic, key
   on conflict (topic, key) do update set sequence = s.sequence + excluded.sequence
   returning topic, key, sequence
+), entered as (
+  insert into platform.outbox
+    (id, source, type, subject, topic, partition, key, sequence, time, correlationid, causationid, traceparent,
+     content_type, data)
+  select e.id, :source, e.type, e.subject, e.topic, e.partition, e.key, h.sequence - e.later, clock_timestamp(),
+    :correlation, :causation, :traceparent, :content_type, convert_to(e.data, 'UTF8')
+  from emitted e join heads h on h.topic = e.topic and h.key = e.key
+  order by e.n
 )
-insert into platform.outbox
-  (id, source, type, subject, topic, partition, key, sequence, time, correlationid, causationid, traceparent, content_type, data)
-select e.id, :source, e.type, e.subject, e.topic, e.partition, e.key, h.sequence - e.later, clock_timestamp(),
-  :correlation, :causation, :traceparent, :content_type, e.data
-from emitted e join heads h on h.topic = e.topic and h.key = e.key
-order by e.n
+select pg_notify('outbox', '')
 """)
 
 REDELIVER = text("""
@@ -51,30 +55,31 @@ values (:id, :source, :type, :subject, :topic, :partition, :key, :sequence, :tim
 
 
 def leave(db: Db, source: str, cause: "Cause", events: Sequence[Event]) -> None:
-    """Sends the rows without waiting; their failure shows at commit."""
-    streams = [(event.topic, event.key) for event in events]
-    remaining = Counter(streams)
-    later = []
-    for stream in streams:
-        remaining[stream] -= 1
-        later.append(remaining[stream])
+    """Enqueues the rows, with their notification; their failure shows at commit."""
+    remaining = Counter((event.topic, event.key) for event in events)
+    rows = []
+    for event in events:
+        remaining[event.topic, event.key] -= 1
+        row = {
+            "id": ids.new_id(),
+            "type": event.type,
+            "subject": event.subject,
+            "topic": event.topic,
+            "partition": partition_of(event.key),
+            "key": event.key,
+            "later": remaining[event.topic, event.key],
+            "data": event.model_dump_json(),
+        }
+        rows.append(row)
     db.enqueue(
         LEAVE,
-        ids=[str(ids.new_id()) for _ in events],
-        types=[event.type for event in events],
-        subjects=[event.subject for event in events],
-        topics=[event.topic for event in events],
-        partitions=[partition_of(key) for _, key in streams],
-        keys=[key for _, key in streams],
-        later=later,
-        data=[event.model_dump_json().encode() for event in events],
+        events=orjson.dumps(rows).decode(),
         source=source,
         correlation=cause.correlation,
         causation=cause.causation,
         traceparent=cause.traceparent,
         content_type=JSON,
     )
-    db.enqueue(NOTIFY)
 
 
 def envelope(row: Row) -> Envelope:

@@ -68,6 +68,11 @@ class Pipeline:
         self.waiting = True
         return pending
 
+    def command(self, sql: bytes) -> None:
+        """Enqueues what has no parameters and no result but that it went well."""
+        deque(self.connection._exec_command(sql), maxlen=0)
+        self.waiting = True
+
     async def exchange(self, *, sync: bool = False) -> None:
         """Sends what is enqueued and takes all answers. Raises the first error among them."""
         self.waiting = False
