@@ -14,7 +14,7 @@ from shared.orders.tables import order_lines, orders, return_lines, saga_moves, 
 from shared.payments.tables import attempts as payment_attempts
 from shared.payments.tables import ledger as payment_ledger
 from shared.payments.tables import payments
-from shared.platform.invariants import CHECKS, REPORT
+from shared.platform.invariants import CHECKS, REPORT, TAKE_TIME
 from shared.platform.tables import consumer_offsets, dead_letters, idempotency, inbox, log_heads, outbox, streams
 from shared.runtime import Egress, View, Work, http
 from shared.runtime.declare import OnEvent
@@ -73,6 +73,7 @@ class Compared:
 
 
 async def prepare(work: Work) -> Compared:
+    await work.db.send(TAKE_TIME)
     rows = await work.db.all(REPORT, **rules())
     findings = [
         Finding(
