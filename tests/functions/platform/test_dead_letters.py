@@ -227,7 +227,8 @@ async def test_a_thousand_go_back_twice_and_each_has_one_effect(
         "  insert into platform.outbox (id, source, type, topic, partition, key, sequence, time, content_type, data)"
         "  select 'event-' || n, '/shop/orders/place-order', 'shop.inventory.hold.v1', 'shop.inventory.commands',"
         "   n %% 16, id::text, 1, now(), 'application/json', convert_to(jsonb_build_object('order_id', id,"
-        "   'expires_in_s', 900, 'lines', jsonb_build_array(jsonb_build_object('sku', 'mug', 'quantity', 2)))::text, 'UTF8') from orders)"
+        "   'expires_in_s', 900, 'lines', jsonb_build_array(jsonb_build_object('sku', 'mug', 'quantity', 2)))::text,"
+        "   'UTF8') from orders)"
         " insert into platform.streams select 'shop.inventory.commands', id::text, 1 from orders"
     )
     broken = {"hold-stock": (422, b"broken")}
