@@ -99,8 +99,8 @@ def replay(
     Run `kn-shop import FILE` first. A sale (quantity and price above zero) becomes a recorded order of its customer or
     a guest, at its own prices and time (Europe/London); a free line is part of it. A cancellation is returned against
     the customer's latest earlier sale of that SKU with quantity left. Stock written off, or found without a sale,
-    becomes a stock adjustment. A unit price with fractions of a penny is split over two order lines a penny apart, so
-    that the line's rounded amount holds.
+    becomes a stock adjustment. Where a unit price has fractions of a penny, the line's amount is rounded to a penny,
+    and the line is split over two order lines a penny apart, so that the amount holds.
 
     Every line that could not be taken is listed with its reason; its `line` is its number in the file, the header
     being line 1. A line refunded only in part is listed with what is missing. It is safe to stop and to run again:

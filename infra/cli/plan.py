@@ -141,7 +141,7 @@ def plan(retail: Retail) -> Plan:
             adjustments.append(Adjustment(line, line.quantity, _adjustment_reason(line)))
         else:
             not_taken.append(
-                NotTaken(line.invoice, line.number, 0, f"no stock is kept of {line.sku}: nothing to adjust")
+                NotTaken(line.invoice, line.number, 0, f"nothing to adjust, as no stock is kept: SKU {line.sku}")
             )
     returns.sort(key=lambda back: (back.line.at, back.line.number))
     return Plan(_sales(for_sale), returns, adjustments, not_taken)
@@ -170,9 +170,9 @@ def _unfit(line: Line) -> str | None:
     if not is_name(line.invoice):
         return "the shop takes no invoice number of this form"
     if line.customer is not None and not is_name(line.customer):
-        return f"the shop takes no customer of the form {line.customer[:80]!r}"
+        return f"the shop takes no customer of this form: {line.customer[:80]!r}"
     if not is_sku(line.sku):
-        return f"the shop takes no SKU of the form {line.sku[:70]!r}"
+        return f"the shop takes no SKU of this form: {line.sku[:70]!r}"
     if not _fits(QUANTITY, abs(line.quantity)):
         return "a quantity of more than one line of the shop can hold"
     return None

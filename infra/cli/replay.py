@@ -185,8 +185,7 @@ class Replay:
 def _unmatched(line: Line, quantity: int) -> str:
     if not quantity:
         return "its sale's order has less left to refund"
-    part = "" if quantity == -line.quantity else f" for {quantity} of {-line.quantity}"
-    return f"no earlier sale of {line.sku} to this customer with quantity left{part}"
+    return f"no earlier sale to this customer with quantity left: {quantity} of {-line.quantity} of SKU {line.sku}"
 
 
 def _key(line: Line) -> str:

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from infra.cli.plan import NotTaken, Sale
-from infra.cli.retail import Line, Retail
+from infra.cli.retail import Line, Retail, minor
 
 
 class Tally:
@@ -141,6 +142,12 @@ class Report:
                 "",
             ]
             said += [f"{count:>6} line(s): {reason}" for reason, count in _reasons(tally.not_taken)] + [""]
+        exact = minor(sum((line.unit_price * line.quantity for line in self.retail.lines if line.sells), Decimal(0)))
+        if exact != total:
+            said += [
+                f"Prices with fractions of a penny: rounded by line, {pounds(total - exact)} more than in all.",
+                "",
+            ]
         share = f"{100 * lost / total:.3f}%" if total else "none"
         said += [
             f"Taken: {tally.lines} lines of {tally.invoices} invoices.",
@@ -156,7 +163,8 @@ def _utc_month(at: datetime) -> str:
 
 
 def _reasons(entries: Iterable[NotTaken]) -> list[tuple[str, int]]:
-    return Counter(entry.reason for entry in entries).most_common(20)
+    """How often each occurs; what comes after its colon is about the single line."""
+    return Counter(entry.reason.partition(":")[0] for entry in entries).most_common()
 
 
 def pounds(amount_minor: int) -> str:

@@ -34,7 +34,7 @@ def test_every_line_of_the_sample_has_the_fate_it_should() -> None:
         (12, -10, "written off: damages (invoice 936589)"),
     ]
     assert {entry.line: entry.reason.split(":")[0] for entry in planned.not_taken} == {
-        13: "no stock is kept of POST",
+        13: "nothing to adjust, as no stock is kept",
         15: "a guest's cancellation",
         23: "a price below zero",
         24: "cannot be read",
