@@ -68,8 +68,7 @@ TRACED = ("partitionkey", "sequence", "correlationid", "causationid", "tracepare
 ATTRIBUTES = (*CORE, *TRACED)
 
 _plain = re.compile(r"[!#$&-~]*").fullmatch  # U+0021 to U+007E but '"' and '%': no percent-encoding needed
-
-
+_forbidden = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]").search  # in attributes: CloudEvents 1.0.2, type system
 _escaped = re.compile(r"\\(.)").sub
 
 
@@ -149,7 +148,7 @@ class Envelope:
         content_type = named.pop("content-type", None)
         try:
             attributes = {name[3:]: content.decode() for name, content in named.items() if name[:3] == "ce_"}
-            return cls._from_attributes(attributes, content_type and content_type.decode(), value)
+            return cls._from_attributes(attributes, None if content_type is None else content_type.decode(), value)
         except UnicodeDecodeError:
             raise NotAnEvent(detail="An attribute is not UTF-8.") from None
 
@@ -157,6 +156,8 @@ class Envelope:
     def _from_attributes(cls, attributes: dict[str, str], content_type: str | None, data: bytes) -> Self:
         if attributes.pop("specversion", None) != "1.0":
             raise NotAnEvent(detail="The attribute specversion must be 1.0.")
+        if any(map(_forbidden, attributes.values())):
+            raise NotAnEvent(detail="An attribute holds a control character or half a character.")
         known = {name: attributes.pop(name, None) for name in ATTRIBUTES}
         if missing := [name for name in ("id", "source", "type") if not known[name]]:
             raise NotAnEvent(detail=f"Attributes are missing: {', '.join(missing)}.")
@@ -168,13 +169,13 @@ class Envelope:
 
         try:
             event = from_http(dict(headers), body)
-        except Exception:  # the SDK raises many kinds for a malformed document
+            data = event.get_data()
+            if not isinstance(data, bytes):
+                data = b"" if data is None else orjson.dumps(data)
+        except Exception:  # noqa: BLE001 - the SDK raises many kinds for a malformed document
             raise NotAnEvent(detail="The structured CloudEvent cannot be read.") from None
         attributes = {name: _text(value) for name, value in event.get_attributes().items() if value is not None}
         content_type = attributes.pop("datacontenttype", JSON)
-        data = event.get_data()
-        if not isinstance(data, bytes):
-            data = b"" if data is None else orjson.dumps(data)
         return cls._from_attributes(attributes, content_type, data)
 
 
