@@ -129,12 +129,13 @@ def deploy(**given: Any) -> None:
 @cli.command()
 @CONTEXT
 @click.option("--database-url", envvar="DATABASE_URL", help="Closes the functions' logins there.")
-def undeploy(context: str, database_url: str | None) -> None:
+@click.option("--timeout", "timeout_s", default=300, help="Seconds to wait for the namespace to go.")
+def undeploy(context: str, database_url: str | None, timeout_s: int) -> None:
     """Take the shop off a cluster. The database's contents and the topics stay."""
     from infra.manifests import rollout
 
     try:
-        rollout.undeploy(context, database_url, click.echo)
+        rollout.undeploy(context, database_url, timeout_s, click.echo)
     except (rollout.ClusterRefused, DatabaseError) as fault:
         raise click.ClickException(f"Not taken off: {fault}") from None
 

@@ -64,13 +64,27 @@ class Cluster:
         )  # fmt: skip
 
     def prune(self, kind: str, kept: Iterable[str]) -> list[str]:
-        """Deletes what was deployed before and is not in `kept`."""
+        """Deletes what was deployed before and is not in `kept`; what Knative made of it is Knative's to delete."""
         selector = ",".join(f"{name}={value}" for name, value in OWNED.items())
         listed = json.loads(self.run("-n", NAMESPACE, "get", kind, "-l", selector, "-o", "json"))["items"]
-        gone = sorted({one["metadata"]["name"] for one in listed} - set(kept))
+        ours = {one["metadata"]["name"] for one in listed if not one["metadata"].get("ownerReferences")}
+        gone = sorted(ours - set(kept))
         if gone:
             self.run("-n", NAMESPACE, "delete", kind, *gone, "--wait=false")
         return gone
+
+    def let_go(self, kind: str) -> list[str]:
+        """Takes the finalizers off what is being deleted; gives the names."""
+        waiting = [
+            one["metadata"]["name"]
+            for one in self.all(kind)
+            if one["metadata"].get("deletionTimestamp") and one["metadata"].get("finalizers")
+        ]
+        patch = json.dumps({"metadata": {"finalizers": None}})
+        for name in waiting:
+            # It may be gone by now: then kubectl refuses, and all is well.
+            self.run("-n", NAMESPACE, "patch", kind, name, "--type=merge", "-p", patch, accept=(0, 1))
+        return waiting
 
     def wait(self, kind: str, names: Sequence[str], condition: str, timeout_s: int) -> None:
         """Raises ClusterRefused that names what did not come about, with the reasons that the cluster gives."""
@@ -102,6 +116,17 @@ def _missing(one: Manifest, condition: str) -> str | None:
                 None if known["status"] == "True" else f"{known.get('reason', '')} {known.get('message', '')}".strip()
             )
     return "no word yet"
+
+
+def summary(diff: str) -> str:
+    """What is new by name only, what changes in full."""
+    new, changed = [], []
+    for part in ("\n" + diff).split("\ndiff ")[1:]:
+        if "\n@@ -0,0 " in part:
+            new.append(part.partition("\n")[0].rpartition("/")[2].replace(f".{NAMESPACE}.", " ", 1))
+        else:
+            changed.append("diff " + part.rstrip("\n"))
+    return "\n".join([*changed, *(f"new: {name}" for name in sorted(new))])
 
 
 def _stream(manifests: Iterable[Manifest]) -> str:

@@ -6,6 +6,7 @@ import json
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from time import monotonic, sleep
 from typing import Any
 
 import yaml
@@ -17,7 +18,7 @@ from kafka.errors import KafkaError
 from infra.carriers.kafka_client import RECORD_BYTES
 from infra.local.issuer import Issuer
 from infra.manifests import ROOT
-from infra.manifests.cluster import OWNED, Cluster, ClusterRefused
+from infra.manifests.cluster import OWNED, Cluster, ClusterRefused, summary
 from infra.manifests.database import RELAY, grant_logins, revoke_logins
 from infra.manifests.kubernetes import IMAGE, NAMESPACE, Manifest
 from infra.manifests.smoke import Door, SmokeFailed, smoke
@@ -32,6 +33,11 @@ SERVICES = "services.serving.knative.dev"
 KAFKA_SOURCES = "kafkasources.sources.knative.dev"
 KAFKA_SINKS = "kafkasinks.eventing.knative.dev"
 PINGS = "pingsources.sources.knative.dev"
+FINALIZED = (
+    KAFKA_SINKS,
+    "consumergroups.internal.kafka.eventing.knative.dev",
+    "consumers.internal.kafka.eventing.knative.dev",
+)
 AT_A_TIME = 6
 """Services rolled out together: each starts an instance, and all of them at once would starve a small node."""
 
@@ -103,7 +109,7 @@ def deploy(plan: Plan, declarations: Sequence[Declaration], say: Say) -> None:
     say("checking all manifests on the server ...")
     cluster.check(rendered.all)
     changed = cluster.diff(rendered.all)
-    say(changed.rstrip() if changed else "manifests: nothing to change")
+    say(summary(changed) if changed else "manifests: nothing to change")
     if changed:
         _roll_out(cluster, plan, rendered, say)
     _prune(cluster, rendered, has_sources, say)
@@ -115,13 +121,28 @@ def deploy(plan: Plan, declarations: Sequence[Declaration], say: Say) -> None:
         _smoke(cluster, plan, issuer, say)
 
 
-def undeploy(context: str, database_url: str | None, say: Say) -> None:
+def undeploy(context: str, database_url: str | None, timeout_s: int, say: Say) -> None:
     """Takes the namespace with all that is in it, and the logins; data, topics and what is in them stay."""
     cluster = Cluster(context)
-    cluster.run("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=300s")
+    cluster.run("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
+    orphaned = [] if _has_data_plane(cluster) else [kind for kind in FINALIZED if cluster.has(kind)]
+    deadline = monotonic() + timeout_s
+    while cluster.run("get", "namespace", NAMESPACE, "--ignore-not-found", "-o", "name").strip():
+        for kind in orphaned:
+            for name in cluster.let_go(kind):
+                say(f"let go {kind} {name}: there is no data plane that would clean up after it")
+        if monotonic() > deadline:
+            raise ClusterRefused(f"the namespace {NAMESPACE} is still being deleted after {timeout_s} s")
+        sleep(2)
     say(f"namespace {NAMESPACE}: gone")
     if database_url:
         say(f"logins: {len(revoke_logins(database_url))} closed")
+
+
+def _has_data_plane(cluster: Cluster) -> bool:
+    """Whether something acts on KafkaSources and KafkaSinks; without it their deletion would never be confirmed."""
+    names = ("statefulset/kafka-source-dispatcher", "deployment/kafka-sink-receiver")
+    return bool(cluster.run("-n", "knative-eventing", "get", *names, "--ignore-not-found", "-o", "name").strip())
 
 
 def make_topics(plan: Plan, declarations: Iterable[Declaration]) -> list[str]:
