@@ -1,0 +1,250 @@
+"""An HTTP function's edges: methods, bodies, problems, pages, conditions, and what is never said."""
+
+import asyncio
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import MutableMapping
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from functions.catalog.create_product import create_product
+from functions.catalog.get_product import get_product
+from functions.catalog.list_products import list_products
+from functions.catalog.update_product import update_product
+from functions.inventory.expire_holds import expire_holds
+from functions.inventory.release_hold import release_hold
+from functions.orders.cancel_order import cancel_order
+from functions.orders.list_my_orders import list_my_orders
+from functions.orders.place_order import place_order
+from shared.runtime.answers import Answer, cursor_of, key_of
+from shared.runtime.problems import PROBLEMS, ValidationFailed
+from shared.runtime.serve import Endpoint, Runtime, serve
+from tests.conftest import Ask
+from tests.shared.runtime.declared import standing_in
+
+MUG = {"sku": "mug", "title": "A mug", "price_minor": 100}
+
+
+def problem(answer: Answer) -> Any:
+    assert answer.headers["content-type"] == "application/problem+json"
+    said = json.loads(answer.body)
+    assert said["status"] == answer.status
+    return said
+
+
+async def test_every_path_and_method_that_is_not_served_says_so(ask: Ask) -> None:
+    elsewhere = await ask(create_product, "/v1/elsewhere", MUG, roles=("admin",))
+    assert (elsewhere.status, problem(elsewhere)["type"]) == (404, "urn:kn-shop:problem:route-not-found")
+    for method in ("GET", "PUT", "DELETE", "PATCH", "TRACE", "NONSENSE"):
+        other = await ask(create_product, "/v1/products", MUG, roles=("admin",), method=method)
+        assert (other.status, other.headers["allow"]) == (405, "POST")
+    for function in (release_hold, expire_holds):
+        assert (await ask_event(ask, function)).status == 405
+
+
+async def ask_event(ask: Ask, function: Any) -> Answer:
+    return await ask(function, "/", method="GET")
+
+
+async def test_a_body_that_is_not_what_it_should_be_is_told_apart(ask: Ask) -> None:
+    async def send(body: bytes, content_type: str = "application/json") -> Answer:
+        return await ask(create_product, "/v1/products", body, roles=("admin",), content_type=content_type)
+
+    assert problem(await send(b"{", "application/json"))["type"].endswith("malformed-body")
+    assert (await send(b"{")).status == 400
+    assert (await send(b"\xff")).status == 400
+    assert (await send(b"{}", "text/plain")).status == 415
+    assert (await send(b"{}", "")).status == 415
+    assert (await send(b"[]")).status == 422
+    assert (await send(b"null")).status == 422
+    assert (await send(json.dumps(MUG).encode(), "application/json; charset=utf-8")).status == 201
+    assert (await send(b"[" * 100_000 + b"]" * 100_000)).status in (400, 422)
+    assert (await send(json.dumps(MUG | {"title": "a\0b"}).encode())).status == 422
+
+
+async def test_every_fault_is_named_at_once(ask: Ask) -> None:
+    body = {"sku": "", "title": " ", "price_minor": -1, "owner": "me", "status": "stolen"}
+    answer = await ask(create_product, "/v1/products", body, roles=("admin",))
+    assert answer.status == 422
+    assert {fault["pointer"] for fault in problem(answer)["errors"]} == {
+        "/sku",
+        "/title",
+        "/price_minor",
+        "/owner",
+        "/status",
+    }
+    assert b"stolen" not in answer.body, "what was sent is not echoed"
+
+
+async def test_what_the_path_names_is_not_given_twice(ask: Ask) -> None:
+    order = uuid4()
+    answer = await ask(
+        cancel_order,
+        f"/v1/orders/{order}/cancel",
+        {"order_id": str(UUID(int=1)), "reason": "r"},
+        roles=("customer",),
+        idempotency_key="k",
+    )
+    assert (answer.status, problem(answer)["errors"][0]["pointer"]) == (422, "/order_id")
+
+
+async def test_a_query_takes_only_what_is_known(ask: Ask) -> None:
+    for query in ("limit=0", "limit=101", "limit=x", "nonsense=1", "cursor=%00"):
+        assert (await ask(list_products, f"/v1/products?{query}")).status == 422, query
+
+
+async def test_versions_are_conditions(ask: Ask) -> None:
+    made = await ask(create_product, "/v1/products", MUG, roles=("admin",))
+    tag, path = made.headers["etag"], "/v1/products/mug"
+    patch = {"price_minor": 200}
+    missing = await ask(update_product, path, patch, roles=("admin",))
+    assert missing.status == 428
+    for stale in ('"99"', "*", '"x"', 'W/"99"', '"-1"', f'"{"9" * 30}"'):
+        assert (await ask(update_product, path, patch, roles=("admin",), if_match=stale)).status == 412, stale
+    changed = await ask(update_product, path, patch, roles=("admin",), if_match=tag)
+    assert changed.status == 200
+
+    now = changed.headers["etag"]
+    for condition in (now, f"W/{now}", f'"0", {now}', "*"):
+        fresh = await ask(get_product, path, if_none_match=condition)
+        assert (fresh.status, fresh.body, fresh.headers["etag"]) == (304, b"", now)
+    assert (await ask(get_product, path, if_none_match=tag)).status == 200
+
+
+async def test_our_own_failure_says_nothing(runtime: Runtime) -> None:
+    async def fails(request: Any, work: Any) -> None:
+        raise RuntimeError("secret at /etc/passwd")
+
+    endpoint = standing_in(runtime, list_products, fails)
+    answer = await endpoint.handle("GET", "/v1/products", b"", {}, b"")
+    assert problem(answer) == {
+        "type": "urn:kn-shop:problem:internal-error",
+        "title": "Something went wrong on our side",
+        "status": 500,
+    }
+
+
+def test_problems_are_one_of_a_kind() -> None:
+    for kind, problem in PROBLEMS.items():
+        assert kind == kind.lower()
+        assert 400 <= problem.status < 600
+        assert problem.title
+
+
+@settings(max_examples=50)
+@given(st.datetimes(), st.uuids(), st.text())
+def test_a_cursor_carries_its_key(at: Any, id: UUID, sku: str) -> None:
+    cursor = cursor_of((at, id, sku))
+    assert cursor.replace("-", "").replace("_", "").isalnum()
+    assert key_of(cursor, type(at).fromisoformat, UUID, str) == (at, id, sku)
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "x", "%", "é", urlsafe_b64encode(b"{}").decode(), cursor_of(("a",)), cursor_of((1, "no-uuid")), "A" * 1000],
+)
+def test_what_is_no_cursor_of_this_list_is_refused(cursor: str) -> None:
+    with pytest.raises(ValidationFailed):
+        key_of(cursor, str, UUID)
+
+
+async def test_pages_link_to_the_next_and_end(ask: Ask) -> None:
+    for number in range(5):
+        await ask(create_product, "/v1/products", MUG | {"sku": f"mug-{number}"}, roles=("admin",))
+    seen, path = [], "/v1/products?limit=2"
+    while path:
+        page = await ask(list_products, path)
+        document = json.loads(page.body)
+        seen.append([item["sku"] for item in document["items"]])
+        link = page.headers.get("link")
+        assert (link is None) == (document["next_cursor"] is None)
+        path = "" if link is None else link.removeprefix("<").partition(">")[0]
+        assert link is None or link.endswith('; rel="next"')
+        assert link is None or "limit=2" in link
+    assert sorted(sku for skus in seen for sku in skus) == [f"mug-{number}" for number in range(5)]
+    assert [len(page) for page in seen] == [2, 2, 1]
+
+
+async def test_a_stray_cursor_is_a_fault_of_the_request(ask: Ask) -> None:
+    answer = await ask(list_my_orders, f"/v1/orders?cursor={cursor_of((1, 2))}", roles=("customer",))
+    assert (answer.status, problem(answer)["errors"][0]["pointer"]) == (422, "/cursor")
+
+
+class Wire:
+    """One ASGI exchange; counts what was read of the body."""
+
+    def __init__(self, endpoint: Endpoint[Any], method: str = "POST", **headers: str) -> None:
+        self._endpoint = endpoint
+        self.read = 0
+        self.sent: list[MutableMapping[str, Any]] = []
+        self._scope = {
+            "type": "http",
+            "method": method,
+            "path": endpoint.trigger.path if hasattr(endpoint.trigger, "path") else "/",
+            "query_string": b"",
+            "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
+        }
+
+    async def send(self, *chunks: bytes) -> int:
+        waiting = list(chunks)
+
+        async def receive() -> MutableMapping[str, Any]:
+            chunk = waiting.pop(0)
+            self.read += len(chunk)
+            return {"type": "http.request", "body": chunk, "more_body": bool(waiting)}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            self.sent.append(message)
+
+        await serve(self._endpoint, self._scope, receive, send)
+        return int(self.sent[0]["status"])
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {name.decode(): value.decode() for name, value in self.sent[0]["headers"]}
+
+
+@pytest.mark.parametrize(("function", "limit"), [(place_order, 1_048_576), (release_hold, 2_097_152)])
+async def test_a_body_has_a_limit(function: Any, limit: int, runtime: Runtime) -> None:
+    endpoint = standing_in(runtime, function, function)
+    said = Wire(endpoint, content_length=str(limit + 1))
+    assert (await said.send(b"x"), said.read) == (413, 0)
+    assert json.loads(said.sent[1]["body"])["limit_bytes"] == limit
+
+    unsaid = Wire(endpoint)
+    assert await unsaid.send(*[b"x" * 65_536] * 1000) == 413
+    assert unsaid.read <= limit + 65_536, "the rest is not read"
+
+    for lie in ("0", "-1", "x", ""):
+        assert await Wire(endpoint, content_length=lie).send(b"x" * (limit + 1)) == 413
+    assert await Wire(endpoint).send(b" " * limit) != 413
+
+
+async def test_an_answer_to_head_has_the_headers_and_no_body(runtime: Runtime) -> None:
+    endpoint = standing_in(runtime, list_products, list_products)
+    get, head = Wire(endpoint, "GET"), Wire(endpoint, "HEAD")
+    assert [await get.send(b""), await head.send(b"")] == [200, 200]
+    assert head.headers == get.headers
+    assert (get.sent[1]["body"] != b"", head.sent[1]["body"]) == (True, b"")
+
+
+async def test_health_and_metrics_are_at_every_function(runtime: Runtime) -> None:
+    for function in (place_order, release_hold, expire_holds):
+        endpoint = standing_in(runtime, function, function)
+        for path, content in (("/health/live", b"live"), ("/health/ready", b"ready"), ("/metrics", b"shop_function")):
+            answer = await endpoint.handle("GET", path, b"", {}, b"")
+            assert (answer.status, content in answer.body) == (200, True)
+
+
+async def test_a_handler_has_only_so_long(runtime: Runtime) -> None:
+    async def hangs(request: Any, work: Any) -> None:
+        await asyncio.Event().wait()
+
+    endpoint = standing_in(runtime, list_products, hangs)
+    object.__setattr__(runtime.settings, "handler_timeout_s", 0.01)
+    answer = await endpoint.handle("GET", "/v1/products", b"", {}, b"")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
