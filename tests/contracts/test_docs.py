@@ -113,7 +113,7 @@ def test_functions_exist(declarations: list[Declaration]) -> None:
     known = {declaration.name for declaration in declarations}
     for page in WRITTEN:
         text = page.read_text()
-        told = re.findall(r"(?:[Ff]unction|timer)\s+`([a-z_]+)`|--target ([a-z_]+)|`fn_([a-z_]+)`", text)
+        told = re.findall(r"(?:[Ff]unction|timer)\s+`([a-z_]+)`|--target ([a-z_]+) --asgi|`fn_([a-z_]+)`", text)
         own = {"list_scarce_stock"} if "make new" in text else set()
         assert {name for found in told for name in found if name} - known - own == set(), named(page)
 
