@@ -25,7 +25,7 @@ reset: .setup ## Forget all data of the shop on PORT
 	@$(PY) -m infra.local reset
 
 test: .setup ## Run all tests that need nothing but Python: ARGS="-k order"
-	@$(PY) -m pytest -q -n $(JOBS) -m "not tools and not nightly" $(ARGS)
+	@$(PY) -m pytest -q -n $(JOBS) --dist loadgroup -m "not tools and not nightly" $(ARGS)
 
 test-tools: .setup ## Run the tests that need other tools: TOOLS="browser promtool kn cluster"
 	@$(PY) -m infra.local.tools $(TOOLS)
