@@ -4,6 +4,7 @@ Every function, whatever its trigger, is handed over as one of HTTP signature; s
 """
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,9 +20,9 @@ def __getattr__(name: str) -> Callable[[Request], Awaitable[Response]]:
         declaration = load(name)
     except LookupError as error:
         raise AttributeError(str(error)) from None
-    ready: list[Endpoint] = []  # made by the first request, in the process and event loop that serve it
+    ready: list[Endpoint[Any]] = []  # made by the first request, in the process and event loop that serve it
 
-    async def function(request: Request) -> Response:
+    async def function(_request: Request) -> Response:
         if not ready:
             ready.append(endpoint(declaration, Runtime.start(settings())))
         return Exchange(ready[0])
@@ -32,7 +33,7 @@ def __getattr__(name: str) -> Callable[[Request], Awaitable[Response]]:
 class Exchange(Response):
     """Answers on the raw ASGI channels: the body is read within its limit and nothing is encoded twice."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint[Any]) -> None:
         self.endpoint = endpoint
         self.background = None
 

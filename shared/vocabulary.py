@@ -4,7 +4,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-Sku = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._\-/]{0,62}[A-Za-z0-9]$|^[A-Za-z0-9]$", examples=["MUG-BLUE"])]
+Sku = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._\-/]{0,62}[A-Za-z0-9]$|^[A-Za-z0-9]$", examples=["MUG-BLUE"])
+]
 """A stock keeping unit's code: 1 to 64 letters, digits, and ` ._-/` inside."""
 
 Quantity = Annotated[int, Field(strict=True, ge=1, le=1_000_000, examples=[2])]
@@ -15,6 +17,10 @@ Minor = Annotated[int, Field(strict=True, ge=0, le=10**13, examples=[1295])]
 
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["GBP"])]
 """An ISO 4217 code."""
+
+
+BOOKS_DAYS = 3650
+"""How long the key of an entry in the books is kept: other systems may send an old one again."""
 
 
 def _not_blank(value: str) -> str:

@@ -2,7 +2,16 @@
 
 from shared.catalog.events import ProductCreated
 from shared.catalog.problems import SkuTaken, SlugTaken
-from shared.catalog.products import BY_SKU, KEEP, Description, Product, Slug, Status, StoredProduct, slug_of
+from shared.catalog.products import (
+    BY_SKU,
+    KEEP,
+    Description,
+    Product,
+    Slug,
+    Status,
+    StoredProduct,
+    slug_of,
+)
 from shared.catalog.tables import products
 from shared.runtime import Request, Work, http
 from shared.vocabulary import Currency, Line, Minor, Sku
@@ -20,7 +29,13 @@ class CreateProduct(Request):
     status: Status = "published"
 
 
-@http("POST /v1/products", status=201, role="admin", writes=[products], emits=[ProductCreated])
+@http(
+    "POST /v1/products",
+    status=201,
+    role="admin",
+    writes=[products],
+    emits=[ProductCreated],
+)
 async def create_product(request: CreateProduct, work: Work) -> Product:
     """Raises SkuTaken, SlugTaken."""
     slug = request.slug or slug_of(request.title, request.sku)

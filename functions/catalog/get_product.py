@@ -21,7 +21,7 @@ class GetProduct(Request):
 
 @http("GET /v1/products/{sku}", role="public", cache_s=5, reads=[products], warm=True)
 async def get_product(request: GetProduct, work: Work) -> Annotated[Document, Product]:
-    """Gives the row as it was rendered when it was written. Raises UnknownProduct, also for one that is not published."""
+    """Gives what was rendered when it was written. Raises UnknownProduct, also for one that is not published."""
     row = await work.db.one(DOCUMENT, sku=request.sku)
     if row is None:
         raise UnknownProduct(sku=request.sku)

@@ -21,9 +21,7 @@ class ListProducts(Paged):
 
 
 @http("GET /v1/products", role="public", cache_s=5, reads=[products], warm=True)
-async def list_products(
-    request: ListProducts, work: Work
-) -> Page[Annotated[bytes, Product]]:
+async def list_products(request: ListProducts, work: Work) -> Page[Annotated[bytes, Product]]:
     (after,) = key_of(request.cursor, str) or ("",)
     rows = await work.db.all(PAGE, after=after, count=request.limit + 1)
     shown = rows[: request.limit]

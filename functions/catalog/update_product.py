@@ -34,7 +34,13 @@ class UpdateProduct(Request):
         return self.model_dump(exclude_unset=True, exclude={"sku", "expected_version"})
 
 
-@http("PATCH /v1/products/{sku}", role="admin", if_match=True, writes=[products], emits=[ProductUpdated])
+@http(
+    "PATCH /v1/products/{sku}",
+    role="admin",
+    if_match=True,
+    writes=[products],
+    emits=[ProductUpdated],
+)
 async def update_product(request: UpdateProduct, work: Work) -> Product:
     """A patch that changes nothing makes no new version. Raises UnknownProduct, StaleVersion, SlugTaken."""
     row = await work.db.one(BY_SKU_TO_CHANGE, sku=request.sku)

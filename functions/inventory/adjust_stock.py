@@ -10,7 +10,7 @@ from shared.inventory.problems import InsufficientStock
 from shared.inventory.tables import ledger, locations, stock
 from shared.runtime import Request, Work, http
 from shared.runtime.problems import ValidationFailed
-from shared.vocabulary import Line, Sku
+from shared.vocabulary import BOOKS_DAYS, Line, Sku
 
 
 def _not_zero(value: int) -> int:
@@ -38,6 +38,7 @@ class AdjustStock(Request):
     status=201,
     role="admin",
     idempotent=True,
+    key_days=BOOKS_DAYS,
     reads=[locations],
     writes=[stock, ledger],
     emits=[StockAdjusted],

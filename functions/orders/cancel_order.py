@@ -33,7 +33,7 @@ class CancelOrder(Request):
 )
 async def cancel_order(request: CancelOrder, work: Work) -> OrderView:
     """Raises UnknownOrder, also for somebody else's; CannotCancel when it has ended, is ending, or goods came back."""
-    standing = await lock(work, request.order_id)
+    standing = await lock(work, request.order_id, with_order=True)
     if standing is None or not (standing.customer_id == work.caller.subject or work.caller.has("admin")):
         raise UnknownOrder(order_id=request.order_id)
     if standing.state not in CANCEL or standing.refunded_minor:

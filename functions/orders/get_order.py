@@ -11,7 +11,9 @@ class GetOrder(Request):
     order_id: UUID
 
 
-@http("GET /v1/orders/{order_id}", role=("customer", "admin", "operator"), reads=[orders, order_lines, sagas], warm=True)
+@http(
+    "GET /v1/orders/{order_id}", role=("customer", "admin", "operator"), reads=[orders, order_lines, sagas], warm=True
+)
 async def get_order(request: GetOrder, work: Work) -> OrderView:
     """Raises UnknownOrder, also for an order that is somebody else's."""
     return await read_order(work, request.order_id)

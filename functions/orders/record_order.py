@@ -10,7 +10,7 @@ from shared.orders.placing import Priced, place
 from shared.orders.tables import order_lines, orders, saga_moves, sagas
 from shared.orders.views import OrderView, settled
 from shared.runtime import Request, Work, http
-from shared.vocabulary import Currency, Line, Minor, Quantity, Sku
+from shared.vocabulary import BOOKS_DAYS, Currency, Line, Minor, Quantity, Sku
 
 
 class RecordedLine(BaseModel):
@@ -40,6 +40,7 @@ class RecordOrder(Request):
     status=201,
     role="admin",
     idempotent=True,
+    key_days=BOOKS_DAYS,
     wait=settled,
     writes=[orders, order_lines, sagas, saga_moves],
     emits=[OrderCreated, HoldStock],

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from shared.orders.tables import order_lines, orders, return_lines, returns
 from shared.payments.events import RefundPayment
 from shared.runtime import Request, View, Work, http
-from shared.vocabulary import Line, Minor, Quantity, Sku
+from shared.vocabulary import BOOKS_DAYS, Line, Minor, Quantity, Sku
 
 SOLD = text("""
 select o.id as order_id, l.line_no, l.quantity - l.returned_quantity as quantity_left, o.currency, o.placed_at
@@ -24,8 +24,10 @@ for update of o, l
 LEFT = text("select id, total_minor - refunded_minor as left_minor from orders.orders where id = any(:ids)")
 
 KEEP_RETURN = text("""
-insert into orders.returns (id, customer_id, sku, quantity, unit_price_minor, currency, returned_at, reason, actor, created_at)
-values (:id, :customer_id, :sku, :quantity, :unit_price_minor, :currency, :returned_at, :reason, :actor, :now)
+insert into orders.returns
+  (id, customer_id, sku, quantity, unit_price_minor, currency, returned_at, reason, actor, created_at)
+values
+  (:id, :customer_id, :sku, :quantity, :unit_price_minor, :currency, :returned_at, :reason, :actor, :now)
 """)
 
 KEEP_LINES = text("""
@@ -78,14 +80,13 @@ class ReturnView(View):
     status=201,
     role="admin",
     idempotent=True,
+    key_days=BOOKS_DAYS,
     writes=[orders, order_lines, returns, return_lines],
     emits=[RefundPayment],
 )
 async def return_goods(request: ReturnGoods, work: Work) -> ReturnView:
-    """An order is never refunded above its total. The stock is not touched: goods are received, or not, by inventory."""
-    sold = await work.db.all(
-        SOLD, customer_id=request.customer_id, sku=request.sku, returned_at=request.returned_at
-    )
+    """An order is never refunded above its total. The stock is not touched: inventory receives goods, or not."""
+    sold = await work.db.all(SOLD, customer_id=request.customer_id, sku=request.sku, returned_at=request.returned_at)
     refundable = {row.id: row.left_minor for row in await work.db.all(LEFT, ids=[line.order_id for line in sold])}
     matched: list[Matched] = []
     open_quantity = request.quantity
@@ -101,7 +102,8 @@ async def return_goods(request: ReturnGoods, work: Work) -> ReturnView:
         return_id=work.new_id(),
         matched=matched,
         unmatched_quantity=open_quantity,
-        unmatched_amount_minor=request.quantity * request.unit_price_minor - sum(match.amount_minor for match in matched),
+        unmatched_amount_minor=request.quantity * request.unit_price_minor
+        - sum(match.amount_minor for match in matched),
     )
     if matched:
         await _keep(request, view, sold[0].currency, work)

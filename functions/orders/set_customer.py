@@ -11,7 +11,8 @@ from shared.runtime import Request, View, Work, http
 KEEP = text("""
 insert into orders.customers as c (id, name, email, country, created_at, updated_at)
 values (:customer_id, :name, :email, :country, :now, :now)
-on conflict (id) do update set name = excluded.name, email = excluded.email, country = excluded.country, updated_at = :now
+on conflict (id) do update
+  set name = excluded.name, email = excluded.email, country = excluded.country, updated_at = :now
 where (c.name, c.email, c.country) is distinct from (excluded.name, excluded.email, excluded.country)
 """)
 

@@ -10,6 +10,8 @@ import signal
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
+import uvloop
+
 import functions
 from infra.carriers.chosen import carrier_url, source
 from infra.dispatcher.delivery import in_process, over_http
@@ -52,7 +54,7 @@ async def run(environ: Mapping[str, str]) -> None:
 
 
 def main() -> None:
-    asyncio.run(run(os.environ))
+    uvloop.run(run(os.environ))
 
 
 if __name__ == "__main__":

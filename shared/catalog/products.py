@@ -48,7 +48,9 @@ def slug_of(*words: str) -> str:
     return joined[:200].strip("-") or "product"
 
 
-BY_SKU = select(*(column for column in products.c if column.name != "document")).where(products.c.sku == bindparam("sku"))
+BY_SKU = select(*(column for column in products.c if column.name != "document")).where(
+    products.c.sku == bindparam("sku")
+)
 BY_SKU_TO_CHANGE = BY_SKU.with_for_update()
 
 KEEP = insert(products).on_conflict_do_nothing().returning(products.c.id)

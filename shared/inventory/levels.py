@@ -9,7 +9,7 @@ from sqlalchemy import text
 from shared.inventory.events import StockAdjusted
 from shared.inventory.problems import UnknownLocation
 from shared.runtime import View, Work
-from shared.runtime.db import Row
+from shared.runtime.pipeline import Row
 
 LocationId = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._\-]{0,62}[A-Za-z0-9])?$", examples=["LON"])]
 OnHand = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]

@@ -19,9 +19,11 @@ STEP_DEADLINE = timedelta(seconds=30)
 """When an answer that a saga waits for is overdue, and its command is sent again."""
 
 INSERT_ORDER = text("""
-insert into orders.orders (id, number, reference, customer_id, recorded, placed_at, currency, total_minor, payment_token,
-  status, version, created_at)
-values (:id, :number, :reference, :customer_id, :recorded, :placed_at, :currency, :total_minor, :payment_token,
+insert into orders.orders
+  (id, number, reference, customer_id, recorded, placed_at, currency, total_minor, payment_token, status, version,
+   created_at)
+values
+  (:id, :number, :reference, :customer_id, :recorded, :placed_at, :currency, :total_minor, :payment_token,
   'pending', 1, :now)
 """)
 
@@ -105,9 +107,7 @@ async def place(
         quantities=[line.quantity for line in lines],
         prices=[line.unit_price_minor for line in lines],
     )
-    await work.db.send(
-        INSERT_SAGA, id=order_id, state=saga.START, deadline=work.now + STEP_DEADLINE, now=work.now
-    )
+    await work.db.send(INSERT_SAGA, id=order_id, state=saga.START, deadline=work.now + STEP_DEADLINE, now=work.now)
     work.emit(
         OrderCreated(
             order_id=order_id,

@@ -1,5 +1,6 @@
 """Moves a saga: one compare-and-set with its record, the command that it asks for, and what is said of it."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID
@@ -10,20 +11,30 @@ from sqlalchemy import text
 
 from shared.inventory.events import CommitHold, HoldLine, HoldStock, ReleaseHold
 from shared.orders import saga
-from shared.orders.events import OrderCancelled, OrderCancelling, OrderCompleted, OrderConfirmed, OrderRejected, SagaStuck
+from shared.orders.events import (
+    OrderCancelled,
+    OrderCancelling,
+    OrderCompleted,
+    OrderConfirmed,
+    OrderRejected,
+    SagaStuck,
+)
 from shared.orders.placing import HOLD_S, STEP_DEADLINE
 from shared.orders.saga import Answered, Ending, Move, State
 from shared.payments.events import AuthorizePayment, CapturePayment, RefundPayment, VoidPayment
 from shared.runtime import Event, Work
 from shared.runtime.events import EVENTS
 
-LOCK = text("""
+_STANDING = """
 select s.order_id, s.state, s.ending, s.reason, s.payment, s.early, s.moves, s.asked, s.deadline,
   o.status, o.customer_id, o.currency, o.total_minor, o.refunded_minor, o.payment_token
 from orders.sagas s join orders.orders o on o.id = s.order_id
 where s.order_id = :order_id
-for update of s
-""")
+"""
+
+LOCK = text(f"{_STANDING} for update of s")
+
+LOCK_WITH_ORDER = text(f"{_STANDING} for update of s, o")
 
 MOVE = text("""
 with moved as (
@@ -66,8 +77,9 @@ class Standing(BaseModel):
     payment_token: str
 
 
-async def lock(work: Work, order_id: UUID) -> Standing | None:
-    row = await work.db.one(LOCK, order_id=order_id)
+async def lock(work: Work, order_id: UUID, *, with_order: bool = False) -> Standing | None:
+    """Nobody else moves the saga until the transaction ends; `with_order`, nobody takes goods back either."""
+    row = await work.db.one(LOCK_WITH_ORDER if with_order else LOCK, order_id=order_id)
     return None if row is None else Standing.model_construct(**{**row._asdict(), "state": State(row.state)})
 
 
@@ -135,7 +147,10 @@ async def cancel(work: Work, standing: Standing, reason: str) -> None:
     to = saga.CANCEL[standing.state]
     ask = RefundPayment if to is saga.REFUNDING else None
     await apply(
-        work, standing, "", Move(OrderCancelling, standing.state, to, ask, OrderCancelling, ending="cancelled", reason=reason)
+        work,
+        standing,
+        "",
+        Move(OrderCancelling, standing.state, to, ask, OrderCancelling, ending="cancelled", reason=reason),
     )
 
 
@@ -160,7 +175,7 @@ async def command(work: Work, standing: Standing, kind: type[Event]) -> Event:
     return _COMMANDS[kind](standing)
 
 
-_COMMANDS = {
+_COMMANDS: dict[type[Event], Callable[[Standing], Event]] = {
     AuthorizePayment: lambda at: AuthorizePayment(
         order_id=at.order_id,
         amount_minor=at.total_minor,
@@ -186,7 +201,7 @@ def statement(standing: Standing, kind: type[Event]) -> Event:
     return _STATEMENTS[kind](standing)
 
 
-_STATEMENTS = {
+_STATEMENTS: dict[type[Event], Callable[[Standing], Event]] = {
     OrderConfirmed: lambda at: OrderConfirmed(order_id=at.order_id, currency=at.currency, total_minor=at.total_minor),
     OrderCompleted: lambda at: OrderCompleted(order_id=at.order_id, currency=at.currency, total_minor=at.total_minor),
     OrderRejected: lambda at: OrderRejected(order_id=at.order_id, reason=at.reason or "rejected"),
@@ -198,4 +213,4 @@ _STATEMENTS = {
 
 def overdue(asked: int) -> timedelta:
     """How long to wait for an answer after a command was sent `asked` times: doubled each time, ten minutes at most."""
-    return min(STEP_DEADLINE * 2 ** min(asked, 10), timedelta(minutes=10))
+    return min(STEP_DEADLINE * (1 << min(asked, 10)), timedelta(minutes=10))

@@ -19,7 +19,14 @@ from shared.inventory.events import (
     ReleaseHold,
     StockHeld,
 )
-from shared.orders.events import OrderCancelled, OrderCancelling, OrderCompleted, OrderConfirmed, OrderRejected, SagaStuck
+from shared.orders.events import (
+    OrderCancelled,
+    OrderCancelling,
+    OrderCompleted,
+    OrderConfirmed,
+    OrderRejected,
+    SagaStuck,
+)
 from shared.payments.events import (
     AuthorizePayment,
     CaptureFailed,

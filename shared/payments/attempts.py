@@ -20,7 +20,7 @@ from shared.payments.events import (
 from shared.payments.provider import Attempt, Outcome
 from shared.payments.terms import TERMS
 from shared.runtime import Event, Work
-from shared.runtime.db import Row
+from shared.runtime.pipeline import Row
 
 OPEN = ("sending", "unknown")
 FINISHED = ("succeeded", "failed")

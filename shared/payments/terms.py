@@ -1,6 +1,6 @@
 """What our own books allow of a payment, before the provider is asked: it is not troubled with what cannot be."""
 
-from shared.runtime.db import Row
+from shared.runtime.pipeline import Row
 
 Terms = tuple[int, str | None]
 """The amount, and the code of the refusal if there is one."""

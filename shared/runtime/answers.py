@@ -44,13 +44,13 @@ def cursor_of(key: tuple[Any, ...]) -> str:
 
 
 def key_of(cursor: str | None, *kinds: Callable[[Any], Any]) -> tuple[Any, ...] | None:
-    """The sort key in a cursor, each part read by its kind. Raises ValidationFailed for what is no cursor of this list."""
+    """The sort key in a cursor, each part read by its kind. Raises ValidationFailed for any other."""
     if cursor is None:
         return None
     try:
         parts = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(parts, list):
-            raise ValueError(parts)
+            raise TypeError(parts)
         return tuple(kind(part) for kind, part in zip(kinds, parts, strict=True))
     except (ValueError, TypeError):
         raise ValidationFailed(errors=[{"pointer": "/cursor", "detail": "This is no cursor of this list."}]) from None

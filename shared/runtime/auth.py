@@ -31,7 +31,7 @@ ANONYMOUS = Caller("", frozenset({"public"}))
 
 
 class Verifier:
-    """Keeps the issuer's keys and the verdict on recently seen tokens; a verdict never outlives the token or the keys."""
+    """Keeps the issuer's keys, and the verdict on recently seen tokens until the token or the keys are over."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -64,7 +64,7 @@ class Verifier:
             if header.get("alg") not in ALGORITHMS or str(header.get("typ", "")).lower() not in TYPES:
                 raise Unauthenticated(detail="The token's algorithm or type is not accepted.")
             key = await self._key(header.get("kid"))
-            return jwt.decode(  # type: ignore[no-any-return]
+            return jwt.decode(
                 token,
                 key.key,
                 algorithms=[key.algorithm_name],

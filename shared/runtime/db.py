@@ -12,8 +12,7 @@ from psycopg import AsyncConnection
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql import psycopg as dialects
 
-from shared.runtime.pipeline import Pending, Pipeline
-from shared.runtime.pipeline import Row as Row
+from shared.runtime.pipeline import Pending, Pipeline, Row
 
 TRANSIENT = (psycopg.OperationalError, psycopg.InterfaceError, OSError, asyncio.TimeoutError)
 """The database is away, overloaded or asked to give way: the same call may succeed later."""
@@ -147,7 +146,7 @@ class Held:
                 await self.pipeline.exchange(sync=True)
             self.pipeline.command(b"ROLLBACK")
             await self.pipeline.exchange(sync=True)
-        except Exception:  # whatever is wrong with it, it is not used again
+        except Exception:  # noqa: BLE001 - whatever is wrong with it, it is not used again
             await self.close()
             return False
         return True
@@ -172,7 +171,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self, role: str) -> AsyncIterator[Db]:
-        """One transaction of `role`, which its first statement must take on: commits at the end, rolls back when the body raises.
+        """One transaction, in which the first statement must take on `role`. Rolls back when the body raises.
 
         Raises one of TRANSIENT when there is no connection to be had.
         """

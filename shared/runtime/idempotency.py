@@ -1,4 +1,4 @@
-"""Idempotency-Key (IETF draft, httpapi-idempotency-key-header): one effect per key, and the first answer again, byte for byte."""
+"""One effect per Idempotency-Key, and the first answer again (IETF draft httpapi-idempotency-key-header)."""
 
 from hashlib import sha256
 
@@ -20,7 +20,7 @@ where function = :function and principal = :principal and route = :route and key
 STORE = text("""
 insert into platform.idempotency (function, principal, route, key, fingerprint, status, headers, body, expires_at)
 values (:function, :principal, :route, :key, :fingerprint, :status, cast(:headers as jsonb), :body,
-  now() + make_interval(hours => :hours))
+  now() + make_interval(days => :days))
 on conflict (function, principal, route, key) do update
   set fingerprint = excluded.fingerprint, status = excluded.status, headers = excluded.headers, body = excluded.body,
       expires_at = excluded.expires_at
@@ -57,7 +57,7 @@ class Keyed:
             raise IdempotencyKeyReused
         return Answer(stored.status, stored.headers, bytes(stored.body))
 
-    def store(self, db: Db, answer: Answer, hours: int) -> None:
+    def store(self, db: Db, answer: Answer, days: int) -> None:
         db.enqueue(
             STORE,
             **self._scope,
@@ -65,5 +65,5 @@ class Keyed:
             status=answer.status,
             headers=orjson.dumps(answer.headers).decode(),
             body=answer.body,
-            hours=hours,
+            days=days,
         )

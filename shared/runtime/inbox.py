@@ -1,7 +1,7 @@
 """One effect per (consumer, event): the inbox row comes first in the effect's transaction.
 
-A handler that keeps failing is counted in transactions of its own, and after `parked_after` failures its event is parked
-for an operator, so that it no longer holds up its partition.
+A handler's failures are counted in transactions of their own; after `parked_after` of them the event is parked for an
+operator, so that it no longer holds up its partition.
 """
 
 from hashlib import sha256
@@ -22,7 +22,9 @@ insert into platform.inbox (consumer, source, event_id) values (:consumer, :sour
 on conflict do nothing returning true
 """)
 
-APPLIED = text("select true from platform.inbox where consumer = :consumer and source = :source and event_id = :event_id")
+APPLIED = text(
+    "select true from platform.inbox where consumer = :consumer and source = :source and event_id = :event_id"
+)
 
 COUNT = text("""
 insert into platform.attempts as a (consumer, source, event_id, attempts, last_error)
@@ -33,8 +35,11 @@ returning attempts
 """)
 
 PARK = text("""
-insert into platform.dead_letters (consumer, source, event_id, type, key, reason, status_code, error, fingerprint, headers, data)
-values (:consumer, :source, :event_id, :type, :key, :reason, :status_code, :error, :fingerprint, cast(:headers as jsonb), :data)
+insert into platform.dead_letters
+  (consumer, source, event_id, type, key, reason, status_code, error, fingerprint, headers, data)
+values
+  (:consumer, :source, :event_id, :type, :key, :reason, :status_code, :error, :fingerprint, cast(:headers as jsonb),
+   :data)
 on conflict (consumer, source, event_id) do update
   set reason = excluded.reason, error = excluded.error, fingerprint = excluded.fingerprint, headers = excluded.headers,
       status_code = excluded.status_code, received_at = now(), replayed_at = null
@@ -65,9 +70,15 @@ def fingerprint(event_type: str, error: str) -> str:
 
 
 async def count_failure(
-    database: Database, declaration: Declaration, caller: Caller, cause: Cause, envelope: Envelope, error: Exception, limit: int
+    database: Database,
+    declaration: Declaration,
+    caller: Caller,
+    cause: Cause,
+    envelope: Envelope,
+    error: Exception,
+    limit: int,
 ) -> bool:
-    """Counts one failure of the handler, and parks the event at the last one that is allowed. True when it is parked."""
+    """Counts one failure of the handler; parks the event at the last that is allowed, and says whether it did."""
     said = f"{type(error).__name__}: {error}"[:1024]
     consumer = declaration.service
     async with unit_of_work(database, declaration, caller, cause) as work:

@@ -19,7 +19,7 @@ PERSONAL = frozenset(
 )
 REDACTED = "[redacted]"
 
-_keys: ContextVar[dict[str, Any]] = ContextVar("log_keys", default={})
+_keys: ContextVar[dict[str, Any] | None] = ContextVar("log_keys", default=None)
 _debug: ContextVar[bool] = ContextVar("log_debug", default=False)
 
 
@@ -37,7 +37,8 @@ def invocation(**keys: Any) -> Iterator[None]:
 
 def append_keys(**keys: Any) -> None:
     """Adds keys to all further lines of this invocation."""
-    _keys.get().update(keys)
+    if (current := _keys.get()) is not None:
+        current.update(keys)
 
 
 def logger() -> FilteringBoundLogger:
@@ -48,9 +49,7 @@ def logger() -> FilteringBoundLogger:
 def redacted(value: Any) -> Any:
     match value:
         case dict():
-            return {
-                key: REDACTED if str(key).lower() in PERSONAL else redacted(inner) for key, inner in value.items()
-            }
+            return {key: REDACTED if str(key).lower() in PERSONAL else redacted(inner) for key, inner in value.items()}
         case list() | tuple():
             return [redacted(inner) for inner in value]
         case _:
@@ -58,7 +57,7 @@ def redacted(value: Any) -> Any:
 
 
 def _merge_keys(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return {**_keys.get(), **event}
+    return {**(_keys.get() or {}), **event}
 
 
 def _sample_debug(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

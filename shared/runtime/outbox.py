@@ -49,8 +49,9 @@ REDELIVER = text("""
 insert into platform.outbox
   (id, source, type, subject, topic, partition, key, sequence, time, correlationid, causationid, traceparent,
    extensions, content_type, data)
-values (:id, :source, :type, :subject, :topic, :partition, :key, :sequence, :time, :correlationid, :causationid, :traceparent,
-   cast(:extensions as jsonb), :content_type, :data)
+values
+  (:id, :source, :type, :subject, :topic, :partition, :key, :sequence, :time, :correlationid, :causationid,
+   :traceparent, cast(:extensions as jsonb), :content_type, :data)
 """)
 
 

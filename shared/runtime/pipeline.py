@@ -1,7 +1,7 @@
 """Statements held back until a result is asked for, then sent in one write and answered in one read.
 
-The driver's own pipeline mode writes once per statement, which wakes Postgres once per statement too. Here alone its inner
-parts are used; see docs/decisions on the database driver.
+The driver's own pipeline mode writes once per statement, which wakes Postgres once per statement too. Its inner parts
+are used here and nowhere else; see the decision record on the database driver.
 """
 
 from collections import deque

@@ -86,7 +86,7 @@ class Endpoint(Generic[TriggerT]):
 
     def __init__(self, declaration: Declaration, trigger: TriggerT, runtime: Runtime) -> None:
         self.declaration = declaration
-        self.trigger = trigger
+        self.trigger: TriggerT = trigger
         self.runtime = runtime
         self._cold = True
         self._duration = metrics.DURATION.labels(declaration.name)
@@ -135,7 +135,7 @@ class Endpoint(Generic[TriggerT]):
         except TRANSIENT as error:
             log.logger().warning("transient failure", error=type(error).__name__, exc_info=True)
             return answer_to(Unavailable())
-        except Exception:  # a defect of ours: logged with its trace, answered without it
+        except Exception:  # noqa: BLE001 - a defect of ours: logged with its trace, answered without it
             log.logger().exception("handler failed")
             return answer_to(InternalError())
 
@@ -145,7 +145,7 @@ class Endpoint(Generic[TriggerT]):
     def unit(self, caller: Caller, cause: Cause, claim: Claim | None = None) -> AbstractAsyncContextManager[Work]:
         return unit_of_work(self.runtime.database, self.declaration, caller, cause, claim=claim)
 
-    def reading(self, caller: Caller, cause: Cause, _claim: None = None) -> AbstractAsyncContextManager[Work]:
+    def reading(self, caller: Caller, cause: Cause, _claim: Claim | None = None) -> AbstractAsyncContextManager[Work]:
         return unit_of_reading(self.runtime.database, self.declaration, caller, cause)
 
     async def _live(self) -> Answer:
@@ -156,7 +156,7 @@ class Endpoint(Generic[TriggerT]):
         try:
             async with self.reading(ANONYMOUS, Cause("health")):
                 return Answer(200, {"content-type": "text/plain"}, b"ready\n")
-        except Exception as error:  # any reason not to be ready is an answer here
+        except Exception as error:  # noqa: BLE001 - any reason not to be ready is an answer here
             log.logger().warning("not ready", function=self.declaration.service, error=type(error).__name__)
             return answer_to(Unavailable(detail="The database cannot be used."))
 
@@ -203,7 +203,7 @@ class HttpEndpoint(Endpoint[Http]):
         declaration = self.declaration
         arguments = () if request is None else (request,)
         if declaration.prepare is not None:
-            async with self.unit(caller, cause, keyed and keyed.claim) as work:
+            async with self.unit(caller, cause, keyed.claim if keyed else None) as work:
                 if keyed and (earlier := await keyed.earlier_answer(work.claimed)):
                     return earlier
                 attempt = await declaration.prepare(*arguments, work)
@@ -212,13 +212,13 @@ class HttpEndpoint(Endpoint[Http]):
                 outcome = await declaration.call(attempt, self.runtime.egress)
             arguments = (*arguments, outcome)
         unit = self.reading if self._only_reads else self.unit
-        async with unit(caller, cause, keyed and keyed.claim) as work:
+        async with unit(caller, cause, keyed.claim if keyed else None) as work:
             if keyed and (earlier := await keyed.earlier_answer(work.claimed)):
                 return earlier
             result = await declaration.function(*arguments, work)
             answer = encode(result, self.trigger.status, _page_path(call) if isinstance(result, Page) else "")
             if keyed and answer.status < 300:
-                keyed.store(work.db, answer, self.runtime.settings.idempotency_hours)
+                keyed.store(work.db, answer, self.trigger.key_days)
         return answer
 
     async def _waited(self, answer: Answer, wait_s: float, caller: Caller, cause: Cause) -> Answer:
@@ -309,7 +309,7 @@ class EventEndpoint(Endpoint[OnEvent]):
             return NO_CONTENT
         except TRANSIENT:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - counted, then parked or sent again
             log.logger().exception("event handler failed")
             if await self._parked(envelope, cause, error):
                 return NO_CONTENT

@@ -19,7 +19,6 @@ class Settings:
     provider_url: str = ""
     handler_timeout_s: float = 20.0
     parked_after: int = 5
-    idempotency_hours: int = 24
     log_level: str = "info"
     log_sample_rate: float = 0.0
     otlp_endpoint: str = ""
@@ -39,7 +38,6 @@ class Settings:
             provider_url=environ.get("PROVIDER_URL", "").rstrip("/"),
             handler_timeout_s=float(environ.get("HANDLER_TIMEOUT_S", default.handler_timeout_s)),
             parked_after=int(environ.get("PARKED_AFTER", default.parked_after)),
-            idempotency_hours=int(environ.get("IDEMPOTENCY_HOURS", default.idempotency_hours)),
             log_level=environ.get("LOG_LEVEL", default.log_level).lower(),
             log_sample_rate=float(environ.get("LOG_SAMPLE_RATE", default.log_sample_rate)),
             otlp_endpoint=environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),

@@ -91,13 +91,13 @@ async def unit_of_work(
     async with database.transaction(declaration.role) as db:
         sent = db.enqueue(BEGIN, role=declaration.role)
         claimed = None if claim is None else claim(db)
-        begun = await sent.one()
+        begun: Row = await sent.one()
         work = Work(
             db=db,
             caller=caller,
             cause=cause,
             declaration=declaration,
-            clock=(fixed or begun).now,
+            clock=fixed.now if fixed else begun.now,
             new_id=fixed.new_id if fixed else ids.new_id,
             claimed=None if claimed is None else await claimed.one(),
         )

@@ -80,7 +80,8 @@ def halt(runtime: Runtime) -> Halt:
 
     async def halt(function: Any, command: Event, *, called: bool = True) -> Callable[[], Awaitable[list[Event]]]:
         declaration = declaration_of(function)
-        assert declaration.prepare is not None and declaration.call is not None
+        assert declaration.prepare is not None
+        assert declaration.call is not None
 
         def part() -> AbstractAsyncContextManager[Work]:
             nobody = Caller("", frozenset())
