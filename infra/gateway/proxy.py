@@ -114,6 +114,10 @@ class Gateway:
                 raise
             await _refuse(send, _problem(error))
 
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
     def _client(self) -> ClientSession:
         if self._session is None:
             self._session = ClientSession(

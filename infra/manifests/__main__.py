@@ -110,7 +110,7 @@ CONTEXT = click.option("--context", default="", help="kubectl's context; by defa
     "--stand-in", envvar="STAND_IN", is_flag=True, help="Deliver events by a stand-in for KafkaSource's dispatcher."
 )
 @click.option("--ingress", envvar="INGRESS", help="URL of the ingress, where the gateway's host name does not resolve.")
-@click.option("--smoke/--no-smoke", default=True, help="Place an order at the end (product SMOKE-1).")
+@click.option("--smoke/--no-smoke", envvar="SMOKE", default=True, help="Place an order at the end (product SMOKE-1).")
 @click.option("--timeout", "timeout_s", default=300, help="Seconds to wait for any one step.")
 def deploy(**given: Any) -> None:
     """Bring the shop to a cluster; what is so already is left alone."""

@@ -3,10 +3,12 @@
 import secrets
 from base64 import b64decode
 from collections.abc import Iterable
+from contextlib import suppress
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
+from psycopg.errors import InsufficientPrivilege
 
 from infra.local.logins import url_as
 from infra.manifests.cluster import OWNED, Cluster
@@ -47,7 +49,8 @@ def revoke_logins(admin_url: str, kept: Iterable[str] = ()) -> list[str]:
         ).fetchall()
         for (role,) in rows:
             connection.execute(sql.SQL("alter role {} nologin password null").format(sql.Identifier(role)))
-            connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = %s", (role,))
+            with suppress(InsufficientPrivilege):  # an owner may not end others' sessions: they end by themselves
+                connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = %s", (role,))
     return [role for (role,) in rows]
 
 

@@ -1,0 +1,154 @@
+"""The gateway hands over what came and gives back what was answered, to and from real sockets."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from typing import Any
+
+import aiohttp
+import pytest
+import uvicorn
+from yarl import URL
+
+from infra.gateway.proxy import Gateway
+from infra.local.routes import Routes
+from shared.runtime.serve import Receive, Scope, Send
+
+NOBODY = 1  # no program listens on this port
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def serving(application: Any) -> AsyncIterator[int]:
+    port = free_port()
+    config = uvicorn.Config(application, host="127.0.0.1", port=port, lifespan="off", log_level="error", ws="none")
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 (the server gives no event of it)
+        await asyncio.sleep(0.01)
+    try:
+        yield port
+    finally:
+        server.should_exit = True
+        await running
+
+
+async def mirror(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers what it was asked; the body in two pieces."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    asked = {
+        "method": scope["method"],
+        "path": scope["raw_path"].decode(),
+        "query": scope["query_string"].decode(),
+        "headers": {name.decode(): value.decode() for name, value in scope["headers"]},
+        "body": body.decode(),
+    }
+    headers = [(b"content-type", b"application/json"), (b"etag", b'"7"'), (b"set-cookie", b"a=1")]
+    status = 418 if asked["query"] == "teapot" else 200
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    if scope["method"] != "HEAD":
+        text = json.dumps(asked).encode()
+        await send({"type": "http.response.body", "body": text[:10], "more_body": True})
+        await send({"type": "http.response.body", "body": text[10:], "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    """A gateway whose services are named by their ports."""
+    async with serving(mirror) as upstream:
+        routes: Routes[str] = Routes()
+        routes.add("GET", "/v1/orders", str(NOBODY))
+        routes.add("POST", "/v1/orders", str(upstream))
+        routes.add("GET", "/v1/orders/{order_id}", str(upstream))
+        gateway = Gateway(routes, "http://127.0.0.1:{service}")
+        async with serving(gateway) as port:
+            yield f"http://127.0.0.1:{port}"
+        await gateway.close()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def test_method_path_query_headers_and_body_arrive(client: aiohttp.ClientSession, url: str) -> None:
+    headers = {"idempotency-key": "k1", "prefer": "wait=10", "content-type": "application/json"}
+    async with client.post(f"{url}/v1/orders?a=1&b=%20", data=b'{"lines":[]}', headers=headers) as answer:
+        asked = await answer.json()
+
+    assert (asked["method"], asked["path"], asked["query"]) == ("POST", "/v1/orders", "a=1&b=%20")
+    assert asked["headers"].items() >= headers.items()
+    assert asked["body"] == '{"lines":[]}'
+
+
+async def test_status_and_headers_come_back(client: aiohttp.ClientSession, url: str) -> None:
+    async with client.get(f"{url}/v1/orders/4711?teapot") as answer:
+        assert answer.status == 418
+        assert answer.headers["etag"] == '"7"'
+        assert answer.headers["set-cookie"] == "a=1"
+
+
+async def test_an_encoded_path_stays_as_it_came(client: aiohttp.ClientSession, url: str) -> None:
+    async with client.get(URL(f"{url}/v1/orders/a%2Bb%20c", encoded=True)) as answer:
+        assert (await answer.json())["path"] == "/v1/orders/a%2Bb%20c"
+
+
+async def test_nobody_outside_passes_for_an_event(client: aiohttp.ClientSession, url: str) -> None:
+    forged = {"ce-id": "1", "ce-source": "/shop/payments/x", "CE-Type": "t", "x-forwarded-host": "evil.example"}
+    async with client.get(f"{url}/v1/orders/1", headers=forged) as answer:
+        headers = (await answer.json())["headers"]
+
+    assert not [name for name in headers if name.startswith("ce-")]
+    assert headers["x-forwarded-host"] == url.removeprefix("http://")
+
+
+async def test_what_belongs_to_one_connection_is_not_passed_on(client: aiohttp.ClientSession, url: str) -> None:
+    async with client.get(f"{url}/v1/orders/1", headers={"te": "trailers", "proxy-authorization": "x"}) as answer:
+        headers = (await answer.json())["headers"]
+
+    assert not {"te", "proxy-authorization"} & headers.keys()
+
+
+async def test_head_goes_where_get_goes(client: aiohttp.ClientSession, url: str) -> None:
+    async with client.head(f"{url}/v1/orders/1") as answer:
+        assert answer.status == 200
+        assert await answer.read() == b""
+
+
+async def test_there_is_nothing_at_other_paths(client: aiohttp.ClientSession, url: str) -> None:
+    async with client.get(f"{url}/v1/nothing") as answer:
+        assert answer.status == 404
+        assert answer.content_type == "application/problem+json"
+
+
+async def test_other_methods_are_refused(client: aiohttp.ClientSession, url: str) -> None:
+    async with client.delete(f"{url}/v1/orders") as answer:
+        assert answer.status == 405
+        assert answer.headers["allow"] == "GET, POST"
+
+
+async def test_a_function_that_is_away_is_a_problem(client: aiohttp.ClientSession, url: str) -> None:
+    async with client.get(f"{url}/v1/orders") as answer:
+        assert answer.status == 502
+        assert (await answer.json(content_type=None))["type"] == "urn:kn-shop:problem:unreachable"
+        assert answer.headers["retry-after"] == "1"
+
+
+async def test_the_gateway_says_that_it_lives(client: aiohttp.ClientSession, url: str) -> None:
+    for path in ("/health/live", "/health/ready"):
+        async with client.get(f"{url}{path}") as answer:
+            assert answer.status == 200
