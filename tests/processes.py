@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Timer
 from typing import Any
 from uuid import uuid4
 
@@ -55,24 +54,21 @@ class Shop:
 
     def start(self) -> None:
         """Returns at READY."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "infra.local"],
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        patience, output = Timer(120, self._process.kill), ""
-        patience.start()
-        for line in self._process.stdout:
-            output += line
-            if line == "READY\n":
-                patience.cancel()
-                return
-        patience.cancel()
-        raise AssertionError(f"the shop did not start:\n{output}")
+        output = self._home / "output"  # no pipe: the supervisor would wait for whoever does not read it
+        with output.open("wb") as written:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "infra.local"],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=written,
+                stderr=written,
+            )
+
+        def said() -> bool:
+            return self._process.poll() is not None or "\nREADY\n" in output.read_text()
+
+        wait_until(said, timeout_s=120)
+        assert "\nREADY\n" in output.read_text(), output.read_text()
 
     def end(self) -> None:
         self._process.terminate()
@@ -81,8 +77,6 @@ class Shop:
         finally:
             self._process.kill()
             self._process.wait()
-            assert self._process.stdout is not None
-            self._process.stdout.close()
 
     @property
     def directory(self) -> Path:

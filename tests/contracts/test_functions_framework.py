@@ -1,0 +1,228 @@
+"""Each function alone under functions-framework, as its container runs it: the whole behaviour is there."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import pytest
+
+from functions import load_all
+from infra.local.paths import CHECKOUT
+from infra.local.postgres import Cloned, SharedServer
+from infra.local.processes import wait_until
+from shared.inventory.events import CommitHold, HoldLine, HoldStock, ReleaseHold, StockHeld
+from shared.payments.events import AuthorizePayment, CapturePayment, RefundPayment, RefundSucceeded, VoidPayment
+from shared.runtime import Event
+from shared.runtime.declare import Declaration, Http, OnEvent, Timer
+from tests.conftest import NOW, delivered
+from tests.issuer import AUDIENCE, ISSUER, Issuer
+from tests.processes import free_port
+
+ORDER = UUID(int=0x0FF)
+LINE = {"sku": "MUG", "title": "A mug", "quantity": 1, "unit_price_minor": 5}
+RECORD = {"reference": "1", "placed_at": "2026-03-01T12:00:00Z", "currency": "GBP", "payment_token": "tok_approve"}
+RETURN = {"customer_id": "ann", "sku": "MUG", "quantity": 1, "unit_price_minor": 5, "reason": "chipped"}
+PAYMENT: dict[str, Any] = {"order_id": ORDER, "amount_minor": 5}
+
+
+class Called(NamedTuple):
+    """A call over HTTP and the status of its answer, in a shop that is still empty."""
+
+    path: str
+    status: int
+    body: Any = None
+    headers: dict[str, str] = {}  # noqa: RUF012 - never changed
+
+
+HTTP: dict[str, Called] = {
+    "create_product": Called("/v1/products", 201, {"sku": "MUG", "title": "A mug", "price_minor": 5}),
+    "get_product": Called("/v1/products/NONE", 404),
+    "list_products": Called("/v1/products?limit=5", 200),
+    "update_product": Called("/v1/products/NONE", 404, {"price_minor": 6}, {"if-match": '"1"'}),
+    "create_location": Called("/v1/locations", 201, {"id": "LON", "name": "London"}),
+    "list_locations": Called("/v1/locations", 200),
+    "set_item_policy": Called("/v1/items/GIFT", 200, {"tracked": False}),
+    "set_stock_level": Called("/v1/stock/MUG/NOWHERE", 404, {"on_hand": 1, "reason": "counted"}),
+    "adjust_stock": Called("/v1/stock/MUG/NOWHERE/adjustments", 404, {"delta": 1, "reason": "found"}),
+    "get_stock": Called("/v1/stock/NONE", 404),
+    "list_ledger": Called("/v1/stock/NONE/ledger", 200),
+    "place_order": Called(
+        "/v1/orders", 422, {"lines": [{"sku": "NONE", "quantity": 1}], "payment_token": "tok_approve"}
+    ),
+    "record_order": Called("/v1/admin/orders", 201, RECORD | {"lines": [LINE]}),
+    "get_order": Called(f"/v1/orders/{ORDER}", 404),
+    "get_timeline": Called(f"/v1/orders/{ORDER}/timeline", 404),
+    "list_my_orders": Called("/v1/orders", 200),
+    "cancel_order": Called(f"/v1/orders/{ORDER}/cancel", 404, {"reason": "changed my mind"}),
+    "return_goods": Called("/v1/admin/returns", 201, RETURN | {"returned_at": "2026-03-01T12:00:00Z"}),
+    "set_customer": Called("/v1/admin/customers/ann", 200, {"country": "GB"}),
+    "get_payment": Called(f"/v1/payments/{UUID(int=404)}", 404),
+    "check_invariants": Called("/v1/invariants", 200),
+    "get_sales_figures": Called("/v1/figures/sales", 200),
+    "group_dead_letters": Called("/v1/dead-letters/groups", 200),
+    "list_dead_letters": Called("/v1/dead-letters", 200),
+    "replay_dead_letters": Called("/v1/dead-letters/replay", 200, {"consumer": "hold-stock"}),
+}
+
+EVENTS: dict[str, Event] = {
+    "hold_stock": HoldStock(order_id=ORDER, lines=[HoldLine(sku="MUG", quantity=1)], expires_in_s=60),
+    "commit_hold": CommitHold(order_id=ORDER),
+    "release_hold": ReleaseHold(order_id=ORDER),
+    "advance_order": StockHeld(order_id=ORDER, expires_at=NOW),
+    "settle_refund": RefundSucceeded(refund_id=ORDER, command_key="k", currency="GBP", **PAYMENT),
+    "authorize_payment": AuthorizePayment(currency="GBP", payment_token="tok_approve", command_key="k1", **PAYMENT),
+    "capture_payment": CapturePayment(order_id=ORDER, command_key="k2"),
+    "void_payment": VoidPayment(order_id=ORDER, command_key="k3"),
+    "refund_payment": RefundPayment(refund_id=ORDER, reason="r", command_key="k4", **PAYMENT),
+}
+
+DECLARATIONS = load_all()
+
+
+@pytest.fixture(scope="module")
+def shared_database(server: SharedServer) -> Iterator[Cloned]:
+    cloned = server.create_database_from_template()
+    yield cloned
+    server.drop_database(cloned)
+
+
+class Server:
+    """One function's own process."""
+
+    def __init__(self, port: int, issuer: Issuer) -> None:
+        self._port = port
+        self._issuer = issuer
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] = MappingProxyType({}),
+        roles: tuple[str, ...] = (),
+    ) -> tuple[int, bytes]:
+        sent = dict(headers)
+        if roles:
+            sent["authorization"] = f"Bearer {self._issuer.token('ann', *roles)}"
+        with closing(HTTPConnection("127.0.0.1", self._port, timeout=20)) as connection:
+            connection.request(method, path, body or None, sent)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def answers(self) -> bool:
+        try:
+            return self.call("GET", "/health/live")[0] == 200
+        except OSError:
+            return False
+
+
+@contextmanager
+def serving(name: str, database: Cloned, issuer: Issuer, directory: Path) -> Iterator[Server]:
+    port, log = free_port(), directory / "output"
+    environment = os.environ | {
+        "DATABASE_URL": database.app_url,
+        "JWKS_URL": issuer.publish(directory / "jwks.json"),
+        "JWT_ISSUER": ISSUER,
+        "JWT_AUDIENCE": AUDIENCE,
+        "PROVIDER_URL": f"http://127.0.0.1:{free_port()}",
+    }
+    command = [sys.executable, "-m", "functions_framework", "--source", "main.py", "--asgi", "--host", "127.0.0.1"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--target", name, "--port", str(port)],
+            cwd=CHECKOUT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        server = Server(port, issuer)
+        wait_until(lambda: process.poll() is not None or server.answers(), timeout_s=60, every_s=0.1)
+        assert process.poll() is None, log.read_text()
+        yield server
+        process.terminate()
+        assert process.wait(20) in (0, -15), "it ends when it is asked to"
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("name", sorted(DECLARATIONS))
+def test_a_function_alone(name: str, shared_database: Cloned, issuer: Issuer, tmp_path: Path) -> None:
+    declaration = DECLARATIONS[name]
+    with serving(name, shared_database, issuer, tmp_path) as server:
+        assert server.call("GET", "/health/ready") == (200, b"ready\n")
+        status, exposition = server.call("GET", "/metrics")
+        assert (status, b"shop_function_invocations" in exposition) == (200, True)
+        match declaration.trigger:
+            case Http():
+                http(server, declaration, declaration.trigger)
+            case OnEvent():
+                event(server, declaration)
+            case Timer():
+                assert server.call("POST", "/", b"{}", {"content-type": "application/json"}) == (204, b"")
+                assert server.call("GET", "/")[0] == 405
+
+
+def http(server: Server, declaration: Declaration, trigger: Http) -> None:
+    called, roles = HTTP[declaration.name], trigger.roles[:1]
+    body = b"" if called.body is None else json.dumps(called.body).encode()
+    headers = {"content-type": "application/json", "idempotency-key": "k", **called.headers}
+    assert server.call(trigger.method, called.path, body, headers, roles)[0] == called.status
+    wrong = "DELETE" if trigger.method != "DELETE" else "PUT"
+    assert server.call(wrong, called.path, roles=roles)[0] == 405
+    assert server.call(trigger.method, "/elsewhere", body, headers, roles)[0] == 404
+    if trigger.roles != ("public",):
+        assert server.call(trigger.method, called.path, body, headers)[0] == 401
+        assert server.call(trigger.method, called.path, body, headers, ("nobody",))[0] == 403
+    if body:
+        nonsense = b'{"nonsense": 1}'
+        assert server.call(trigger.method, called.path, nonsense, headers, roles)[0] == 422
+        assert too_large(server, trigger.method, called.path, trigger.limit_bytes) == 413
+
+
+def event(server: Server, declaration: Declaration) -> None:
+    if declaration.name == "collect_dead_letters":
+        headers, body = delivered(EVENTS["hold_stock"])
+        headers["ce-knativeerrordest"] = "http://hold-stock.shop.svc.cluster.local"
+    else:
+        headers, body = delivered(EVENTS[declaration.name])
+        assert server.call("POST", "/", b'{"order_id": 1}', headers)[0] == 422
+        structured = {
+            **{name.removeprefix("ce-"): value for name, value in headers.items() if name.startswith("ce-")},
+            "data": json.loads(body),
+        }
+        content = json.dumps(structured).encode()
+        assert server.call("POST", "/", content, {"content-type": "application/cloudevents+json"}) == (204, b"")
+    for _ in range(2):
+        assert server.call("POST", "/", body, headers) == (204, b"")
+    assert server.call("GET", "/")[0] == 405
+    assert server.call("POST", "/", body, {"content-type": "application/json"})[0] == 422
+    assert too_large(server, "POST", "/", 2_097_152) == 413
+
+
+def too_large(server: Server, method: str, path: str, limit_bytes: int) -> int:
+    """The status when one byte too many is announced; the body itself need not be sent."""
+    return server.call(method, path, b"x", {"content-length": str(limit_bytes + 1)})[0]
+
+
+def test_every_function_is_called_here() -> None:
+    called = HTTP.keys() | EVENTS.keys() | {"collect_dead_letters"}
+    timers = {name for name, declaration in DECLARATIONS.items() if isinstance(declaration.trigger, Timer)}
+    assert called | timers == DECLARATIONS.keys()
+
+
+def test_a_function_that_is_none_cannot_be_started(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "functions_framework", "--source", "main.py", "--asgi", "--target", "no_such"]
+    ended = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode != 0
+    assert "no_such" in ended.stderr
