@@ -8,6 +8,7 @@ import click
 from psycopg import Error as DatabaseError
 
 from functions import load_all
+from infra.carriers import CarrierError
 from infra.manifests import (
     OWNED,
     ROOT,
@@ -122,7 +123,7 @@ def deploy(**given: Any) -> None:
         raise click.ClickException(f"Not deployed. {DRIFTED}")
     try:
         rollout.deploy(plan, by_name(load_all().values()), click.echo)
-    except (rollout.NotDeployed, rollout.ClusterRefused, MigrationFailed, DatabaseError) as fault:
+    except (rollout.NotDeployed, rollout.ClusterRefused, MigrationFailed, CarrierError, DatabaseError) as fault:
         raise click.ClickException(f"Not deployed: {fault}") from None
 
 

@@ -12,20 +12,16 @@ from typing import Any
 import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
-from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
 
-from infra.carriers.kafka_client import RECORD_BYTES
 from infra.local.issuer import Issuer
 from infra.manifests import ROOT
 from infra.manifests.cluster import OWNED, Cluster, ClusterRefused, summary
 from infra.manifests.database import RELAY, grant_logins, revoke_logins
 from infra.manifests.kubernetes import IMAGE, NAMESPACE, Manifest
 from infra.manifests.smoke import Door, SmokeFailed, smoke
-from infra.manifests.triggers import DAY_MS, topics
+from infra.manifests.topics import make_topics
 from infra.postgres.migrate import migrate
 from shared.runtime.declare import Declaration
-from shared.runtime.events import PARTITIONS
 
 Say = Callable[[str], None]
 
@@ -96,7 +92,7 @@ def deploy(plan: Plan, declarations: Sequence[Declaration], say: Say) -> None:
 
     applied = migrate(plan.database_url)
     say(f"database: {', '.join(applied) if applied else 'up to date'}")
-    made = make_topics(plan, declarations)
+    made = make_topics(plan.kafka_address or plan.kafka, plan.replication, declarations)
     say(f"topics: {len(made)} made" if made else "topics: up to date")
 
     cluster.apply(_read("knative/namespace.yaml"))
@@ -105,7 +101,7 @@ def deploy(plan: Plan, declarations: Sequence[Declaration], say: Say) -> None:
     say(f"logins: {len(new)} of {len(roles)} made new" if new else f"logins: all {len(roles)} as they were")
     issuer = None if plan.jwks_url else _issuer(cluster, plan)
 
-    rendered = _rendered(plan, issuer, has_sources)
+    rendered = render(plan, issuer, has_sources)
     say("checking all manifests on the server ...")
     cluster.check(rendered.all)
     changed = cluster.diff(rendered.all)
@@ -145,33 +141,6 @@ def _has_data_plane(cluster: Cluster) -> bool:
     return bool(cluster.run("-n", "knative-eventing", "get", *names, "--ignore-not-found", "-o", "name").strip())
 
 
-def make_topics(plan: Plan, declarations: Iterable[Declaration]) -> list[str]:
-    """Makes the topics that are missing, as triggers/topics.yaml lists them. Raises NotDeployed."""
-    try:
-        admin = KafkaAdminClient(bootstrap_servers=plan.kafka_address or plan.kafka, bootstrap_timeout_ms=10_000)
-        try:
-            known = set(admin.list_topics())
-            missing = [topic for topic in topics(declarations) if topic.name not in known]
-            if missing:
-                shapes = {
-                    topic.name: {
-                        "num_partitions": PARTITIONS,
-                        "replication_factor": plan.replication,
-                        "configs": {
-                            "retention.ms": str(topic.retention_days * DAY_MS),
-                            "max.message.bytes": str(RECORD_BYTES),
-                        },
-                    }
-                    for topic in missing
-                }
-                admin.create_topics(shapes, timeout_ms=60_000, wait_for_metadata=True)
-        finally:
-            admin.close()
-    except KafkaError as error:
-        raise NotDeployed(f"Kafka at {plan.kafka_address or plan.kafka}: {error}") from error
-    return [topic.name for topic in missing]
-
-
 def _issuer(cluster: Cluster, plan: Plan) -> Issuer:
     """The stand-in issuer, its key kept in the cluster: the second deployment changes nothing."""
     secret = cluster.get("secret", "issuer")
@@ -192,7 +161,7 @@ def _settings(plan: Plan) -> dict[str, str]:
     return {**config["data"], **{name: value for name, value in own.items() if value}}
 
 
-def _rendered(plan: Plan, issuer: Issuer | None, has_sources: bool) -> Rendered:
+def render(plan: Plan, issuer: Issuer | None, has_sources: bool) -> Rendered:
     settings = _settings(plan)
     kafka = {"KAFKA_BOOTSTRAP": plan.kafka, "KAFKA_REPLICATION": str(plan.replication)}
     digest = hashlib.sha256(json.dumps([settings, kafka], sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,39 @@
+"""The topics of a real Kafka, made as triggers/topics.yaml lists them."""
+
+from collections.abc import Iterable
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from infra.carriers import CarrierError
+from infra.carriers.kafka_client import RECORD_BYTES
+from infra.manifests.triggers import DAY_MS, topics
+from shared.runtime.declare import Declaration
+from shared.runtime.events import PARTITIONS
+
+
+def make_topics(address: str, replication: int, declarations: Iterable[Declaration]) -> list[str]:
+    """Makes the topics that are missing, as triggers/topics.yaml lists them. Raises CarrierError."""
+    try:
+        admin = KafkaAdminClient(bootstrap_servers=address, bootstrap_timeout_ms=10_000)
+        try:
+            known = set(admin.list_topics())
+            missing = [topic for topic in topics(declarations) if topic.name not in known]
+            if missing:
+                shapes = {
+                    topic.name: {
+                        "num_partitions": PARTITIONS,
+                        "replication_factor": replication,
+                        "configs": {
+                            "retention.ms": str(topic.retention_days * DAY_MS),
+                            "max.message.bytes": str(RECORD_BYTES),
+                        },
+                    }
+                    for topic in missing
+                }
+                admin.create_topics(shapes, timeout_ms=60_000, wait_for_metadata=True)
+        finally:
+            admin.close()
+    except KafkaError as error:
+        raise CarrierError(f"Kafka at {address}: {error}") from error
+    return [topic.name for topic in missing]
