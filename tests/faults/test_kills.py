@@ -17,9 +17,9 @@ PARTS = ("web", "dispatch", "relay", "provider", "postgres")
 COMMITS = "select count(*) from platform.outbox"
 
 
-@pytest.fixture(scope="module")
-def doomed() -> Iterator[Shop]:
-    with running_shop() as shop:
+@pytest.fixture(scope="module", params=["embedded", pytest.param("kafka", marks=pytest.mark.nightly)])
+def doomed(request: pytest.FixtureRequest) -> Iterator[Shop]:
+    with running_shop(**({"BROKER": "kafka"} if request.param == "kafka" else {})) as shop:
         yield shop
 
 
