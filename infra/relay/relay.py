@@ -16,6 +16,8 @@ from shared.runtime.log import logger
 
 POLL_S = 1.0
 GATHER_S = 0.003  # passes that would follow each other faster than this are put together
+GATHER_BUSY_S = 0.012  # the same, when so much is published that a pass for each commit would cost more than it gains
+BUSY_PER_S = 250.0
 WATCH_S = 5.0
 LONGEST_BACKOFF_S = 5.0
 
@@ -41,6 +43,8 @@ class Relay:
         self._stopping = Event()
         self._alive_at = monotonic()
         self._watched_at = float("-inf")
+        self._rate = 0.0
+        self._drained_at = monotonic()
         self.ready = False
 
     @property
@@ -90,6 +94,7 @@ class Relay:
             self.ready = True
             self._alive_at = monotonic()
             PASSES.inc()
+            self._measure(published)
             if published:
                 PUBLISHED.inc(published)
             if more:
@@ -98,8 +103,15 @@ class Relay:
             ended_at = monotonic()
             for _ in connection.notifies(timeout=self._poll_s, stop_after=1):
                 pass
-            if monotonic() - ended_at < GATHER_S:
-                sleep(GATHER_S)
+            gather_s = GATHER_BUSY_S if self._rate > BUSY_PER_S else GATHER_S
+            if monotonic() - ended_at < gather_s:
+                sleep(gather_s)
+
+    def _measure(self, published: int) -> None:
+        """Keeps the rate of the last dozen passes or so, in events per second."""
+        now = monotonic()
+        self._rate += 0.1 * (published / max(now - self._drained_at, 0.001) - self._rate)
+        self._drained_at = now
 
     def _watch(self, connection: psycopg.Connection[Any]) -> None:
         if monotonic() - self._watched_at < WATCH_S:

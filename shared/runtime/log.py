@@ -2,11 +2,12 @@
 
 import logging
 import random
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, TextIO
 
 import orjson
 import structlog
@@ -43,7 +44,13 @@ def append_keys(**keys: Any) -> None:
 
 def logger() -> FilteringBoundLogger:
     _configure()
-    return structlog.get_logger()  # type: ignore[no-any-return]
+    return _bound(sys.stdout)
+
+
+@lru_cache(maxsize=1)
+def _bound(_stream: TextIO) -> FilteringBoundLogger:
+    """Bound once: structlog's proxy would do so at every line."""
+    return structlog.get_logger().bind()  # type: ignore[no-any-return]
 
 
 def redacted(value: Any) -> Any:
@@ -88,7 +95,6 @@ def _level() -> int:
 def _configure() -> None:
     lowest = logging.DEBUG if settings().log_sample_rate > 0 else _level()
     structlog.configure(
-        cache_logger_on_first_use=True,
         wrapper_class=structlog.make_filtering_bound_logger(lowest),
         processors=[
             _merge_keys,
