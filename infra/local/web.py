@@ -4,11 +4,11 @@ import mimetypes
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import orjson
-import swagger_ui_bundle
 import uvicorn
 from pydantic import ValidationError
 
@@ -39,7 +39,8 @@ Page = Callable[[bytes], Awaitable[Answer]]
 """What is not a function: takes the body and answers."""
 
 REFERENCE = CHECKOUT / "docs" / "reference"
-SWAGGER = Path(str(swagger_ui_bundle.swagger_ui_path))
+# Found, not imported: of the package only the page's own files are wanted.
+SWAGGER = Path(find_spec("flask_swagger_ui").origin).parent / "dist"  # type: ignore[union-attr, arg-type]
 TOKEN_REQUEST_BYTES = 16_384
 
 HTML = "text/html; charset=utf-8"
