@@ -26,7 +26,8 @@ def test_topics_are_made_as_listed_and_only_once(kafka: Broker, declarations: li
     assert make_topics(kafka.bootstrap, 1, declarations) == []
     admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     try:
-        shapes: dict[str, Any] = {one["name"]: one for one in admin.describe_topics([topic.name for topic in topics(declarations)])}
+        listed = [topic.name for topic in topics(declarations)]
+        shapes: dict[str, Any] = {one["name"]: one for one in admin.describe_topics(listed)}
         letters = ConfigResource(ConfigResourceType.TOPIC, "shop.dead.hold-stock")
         kept = str(admin.describe_configs([letters]))
     finally:
