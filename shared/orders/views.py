@@ -47,7 +47,7 @@ SUMMARY = select(
     orders.c.total_minor,
     orders.c.refunded_minor,
     orders.c.placed_at,
-    orders.c.version,
+    (orders.c.version + sagas.c.moves - 1).label("version"),  # whatever the view shows moves one of the two
 ).select_from(_joined)
 
 ORDER = SUMMARY.add_columns(sagas.c.state).where(orders.c.id == bindparam("order_id"))

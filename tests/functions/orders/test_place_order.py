@@ -1,15 +1,19 @@
 """An order is placed at today's prices, once per key, and asks for its stock."""
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from functions.catalog.create_product import CreateProduct, create_product
+from functions.orders.advance_order import advance_order
 from functions.orders.get_order import get_order
 from functions.orders.list_my_orders import list_my_orders
 from functions.orders.place_order import PlaceOrder, place_order
-from shared.inventory.events import HoldLine, HoldStock
+from shared.inventory.events import HoldLine, HoldStock, StockHeld
 from shared.orders.events import OrderCreated
-from tests.conftest import ADMIN, CUSTOMER, Ask, Books, Run
+from shared.payments.events import PaymentAuthorized
+from shared.runtime.answers import Answer
+from tests.conftest import ADMIN, CUSTOMER, NOW, Ask, Books, Run
 
 CUSTOMER_ROLE = ("customer",)
 
@@ -108,3 +112,22 @@ async def test_what_is_ordered_must_be_counted_in_whole_things(ask: Ask) -> None
         body = {"lines": [{"sku": "mug", "quantity": quantity}], "payment_token": "t"}
         answer = await ask(place_order, "/v1/orders", body, roles=CUSTOMER_ROLE, idempotency_key="k")
         assert (answer.status, json.loads(answer.body)["errors"][0]["pointer"]) == (422, "/lines/0/quantity")
+
+
+async def test_what_a_client_knows_of_an_order_is_stale_after_any_move(
+    ask: Ask, run: Run, deliver: Callable[..., Awaitable[Answer]]
+) -> None:
+    await sell(run, "mug", 100)
+    placed = await ask(place_order, "/v1/orders", wanting(mug=1), roles=CUSTOMER_ROLE, idempotency_key="k")
+    order_id = json.loads(placed.body)["id"]
+    path, known = f"/v1/orders/{order_id}", placed.headers["etag"]
+    for answer in (
+        StockHeld(order_id=order_id, expires_at=NOW),
+        PaymentAuthorized(order_id=order_id, command_key=f"{order_id}/authorize", amount_minor=100, currency="GBP"),
+    ):
+        assert (await ask(get_order, path, roles=CUSTOMER_ROLE, if_none_match=known)).status == 304
+        assert (await deliver(advance_order, answer)).status == 204
+        shown = await ask(get_order, path, roles=CUSTOMER_ROLE, if_none_match=known)
+        assert shown.status == 200
+        known = shown.headers["etag"]
+    assert json.loads(shown.body)["payment"] == "authorized"
