@@ -52,4 +52,4 @@ async def create_product(request: CreateProduct, work: Work) -> Product:
             raise SkuTaken(sku=request.sku)
         raise SlugTaken(slug=slug)
     work.emit(ProductCreated.model_validate(product.model_dump()))
-    return Product.model_validate(product.model_dump())
+    return product.public()

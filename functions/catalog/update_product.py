@@ -5,6 +5,7 @@ from shared.catalog.problems import SlugTaken, UnknownProduct
 from shared.catalog.products import (
     BY_SKU_TO_CHANGE,
     CHANGE,
+    CHANGED,
     SLUG_OWNER,
     Description,
     Product,
@@ -51,13 +52,11 @@ async def update_product(request: UpdateProduct, work: Work) -> Product:
     before = StoredProduct.model_validate(row._asdict())
     after = before.model_copy(update=request.changes())
     if after == before:
-        return Product.model_validate(before.model_dump())
+        return before.public()
     if after.slug != before.slug and await work.db.value(SLUG_OWNER, slug=after.slug):
         raise SlugTaken(slug=after.slug)
     after = after.model_copy(update={"version": before.version + 1, "updated_at": work.now})
-    values = {f"new_{name}": value for name, value in after.values().items()}
-    for fixed in ("new_id", "new_sku", "new_created_at"):
-        del values[fixed]
-    await work.db.send(CHANGE, product_id=after.id, **values)
+    values = after.values()
+    await work.db.send(CHANGE, product_id=after.id, **{f"new_{name}": values[name] for name in CHANGED})
     work.emit(ProductUpdated.model_validate(after.model_dump()))
-    return Product.model_validate(after.model_dump())
+    return after.public()

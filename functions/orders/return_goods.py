@@ -12,7 +12,8 @@ from shared.runtime import Request, View, Work, http
 from shared.vocabulary import BOOKS_DAYS, Line, Minor, Quantity, Sku
 
 SOLD = text("""
-select o.id as order_id, l.line_no, l.quantity - l.returned_quantity as quantity_left, o.currency, o.placed_at
+select o.id as order_id, l.line_no, l.quantity - l.returned_quantity as quantity_left, o.currency,
+  o.total_minor - o.refunded_minor as left_minor
 from orders.orders o join orders.order_lines l on l.order_id = o.id
 where o.customer_id = :customer_id and o.placed_at < :returned_at and o.status = 'confirmed'
   and l.sku = :sku and l.returned_quantity < l.quantity
@@ -20,8 +21,6 @@ order by o.placed_at desc, o.id desc, l.line_no
 limit 100
 for update of o, l
 """)
-
-LEFT = text("select id, total_minor - refunded_minor as left_minor from orders.orders where id = any(:ids)")
 
 KEEP_RETURN = text("""
 insert into orders.returns
@@ -87,7 +86,7 @@ class ReturnView(View):
 async def return_goods(request: ReturnGoods, work: Work) -> ReturnView:
     """An order is never refunded above its total. The stock is not touched: inventory receives goods, or not."""
     sold = await work.db.all(SOLD, customer_id=request.customer_id, sku=request.sku, returned_at=request.returned_at)
-    refundable = {row.id: row.left_minor for row in await work.db.all(LEFT, ids=[line.order_id for line in sold])}
+    refundable = {line.order_id: line.left_minor for line in sold}
     matched: list[Matched] = []
     open_quantity = request.quantity
     for line in sold:

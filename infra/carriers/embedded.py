@@ -10,7 +10,7 @@ from psycopg import AsyncConnection, Connection, sql
 from psycopg.rows import TupleRow
 
 from infra.carriers import Batch, Consumer, Lane, Record
-from infra.carriers.rows import ENVELOPE, PREPARE_LOCK, envelope
+from infra.carriers.rows import ENVELOPE, LIVELY, PREPARE_LOCK, envelope
 from shared.runtime.db import compiled
 from shared.runtime.events import Envelope, partition_of
 from shared.runtime.outbox import NOTIFY, REDELIVER
@@ -121,11 +121,7 @@ class EmbeddedSource:
             self._url,
             autocommit=True,
             application_name="dispatcher",
-            connect_timeout=5,
-            keepalives_idle=2,
-            keepalives_interval=1,
-            keepalives_count=3,
-            tcp_user_timeout=5000,
+            **LIVELY,
             options="-c statement_timeout=5s -c jit=off",
         )
 

@@ -1,4 +1,4 @@
-"""Outbox rows as envelopes, and the relay's locks: shared by both carriers."""
+"""Outbox rows as envelopes, the relay's locks, and how long a silent peer is believed: shared by both carriers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +7,15 @@ import orjson
 from psycopg import sql
 
 from shared.runtime.events import PARTITIONS, Envelope
+
+# A peer that vanished without a word must not hold a relay or dispatcher: keepalives find out within about 5 s.
+LIVELY: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 2,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5000,
+}
 
 LOCKS = 0x5E1A  # the class of the relay's advisory locks, one per shard
 

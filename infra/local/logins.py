@@ -2,7 +2,7 @@
 
 import secrets
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import orjson
 import psycopg
@@ -57,7 +57,3 @@ def url_as(owner_url: str, login: str, password: str | None = None) -> str:
 def url_of(owner_url: str, database: str) -> str:
     """The same login on another database of that server."""
     return urlunsplit(urlsplit(owner_url)._replace(path="/" + quote(database, safe="")))
-
-
-def database_in(url: str) -> str:
-    return unquote(urlsplit(url).path.lstrip("/"))

@@ -10,12 +10,6 @@ from shared.runtime.declare import Declaration, Http, OnEvent
 GUARDED = frozenset({"platform.outbox", "platform.inbox", "platform.attempts", "platform.idempotency"})
 """The tables with row-level security: a function that declares them sees more than its own rows."""
 
-TIMEOUTS = {
-    "lock_timeout": "2s",
-    "statement_timeout": "5s",
-    "idle_in_transaction_session_timeout": "10s",
-}
-
 Privileges = dict[str, set[str]]
 """By table, as schema.name."""
 

@@ -12,6 +12,7 @@ import psycopg
 from prometheus_client import Counter, Gauge
 
 from infra.carriers import CarrierError, Outlet
+from infra.carriers.rows import LIVELY
 from shared.runtime.log import logger
 
 POLL_S = 1.0
@@ -72,16 +73,11 @@ class Relay:
         self._outlet.close()
 
     def _connection(self) -> psycopg.Connection[Any]:
-        # A peer that vanished without a word must not hold the relay: keepalives find out within about 5 s.
         return psycopg.connect(
             self._url,
             autocommit=True,
             application_name="relay",
-            connect_timeout=5,
-            keepalives_idle=2,
-            keepalives_interval=1,
-            keepalives_count=3,
-            tcp_user_timeout=5000,
+            **LIVELY,
             options="-c statement_timeout=5s -c idle_in_transaction_session_timeout=10s -c jit=off",
         )
 

@@ -42,6 +42,9 @@ class StoredProduct(Product):
         rendered = self.model_dump_json(include=set(Product.model_fields)).encode()
         return {**self.model_dump(), "document": rendered}
 
+    def public(self) -> Product:
+        return Product.model_validate(self.model_dump())
+
 
 def slug_of(*words: str) -> str:
     joined = re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-")
@@ -55,11 +58,11 @@ BY_SKU_TO_CHANGE = BY_SKU.with_for_update()
 
 KEEP = insert(products).on_conflict_do_nothing().returning(products.c.id)
 
-_changed = ("slug", "title", "description", "price_minor", "currency", "status", "version", "updated_at", "document")
+CHANGED = ("slug", "title", "description", "price_minor", "currency", "status", "version", "updated_at", "document")
 CHANGE = (
     update(products)
     .where(products.c.id == bindparam("product_id"))
-    .values({name: bindparam(f"new_{name}") for name in _changed})
+    .values({name: bindparam(f"new_{name}") for name in CHANGED})
 )
 
 SLUG_OWNER = select(products.c.sku).where(products.c.slug == bindparam("slug"))
