@@ -6,7 +6,6 @@ sequence order. Streams are locked in key order.
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC
 from typing import TYPE_CHECKING
 
 import orjson
@@ -14,8 +13,7 @@ from sqlalchemy import text
 
 from shared.runtime import ids
 from shared.runtime.db import Db
-from shared.runtime.events import JSON, Envelope, Event, partition_of
-from shared.runtime.pipeline import Row
+from shared.runtime.events import JSON, Event, partition_of
 
 if TYPE_CHECKING:
     from shared.runtime.work import Cause
@@ -80,23 +78,4 @@ def leave(db: Db, source: str, cause: "Cause", events: Sequence[Event]) -> None:
         causation=cause.causation,
         traceparent=cause.traceparent,
         content_type=JSON,
-    )
-
-
-def envelope(row: Row) -> Envelope:
-    """The CloudEvent in a row of platform.outbox. Its time is UTC in microseconds (RFC 3339)."""
-    return Envelope(
-        id=row.id,
-        source=row.source,
-        type=row.type,
-        time=f"{row.time.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
-        data=bytes(row.data),
-        subject=row.subject,
-        partitionkey=row.key,
-        sequence=None if row.sequence is None else str(row.sequence),
-        correlationid=row.correlationid,
-        causationid=row.causationid,
-        traceparent=row.traceparent,
-        datacontenttype=row.content_type,
-        extensions=row.extensions or {},
     )

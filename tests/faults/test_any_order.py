@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg import sql
 
 from functions import load_all
+from infra.carriers.rows import ENVELOPE, envelope
 from infra.dispatcher.subscriptions import subscriptions
 from shared.runtime.answers import Answer
 from shared.runtime.declare import OnEvent
 from shared.runtime.ids import new_id
-from shared.runtime.outbox import envelope
 from shared.runtime.serve import Endpoint, Runtime, endpoint
 from shared.runtime.settings import Settings
 from tests.conftest import Books
@@ -37,6 +38,11 @@ OVERDUE = (
     "update payments.attempts set next_query_at = now() where next_query_at is not null",
     "update orders.sagas set deadline = now() where deadline is not null",
 )
+
+
+NEWS = sql.SQL(
+    "select position, topic, {envelope} from platform.outbox where position > %(seen)s order by position"
+).format(envelope=ENVELOPE)
 
 
 class Shop:
@@ -67,9 +73,7 @@ class Shop:
 
     async def look(self) -> None:
         """Lays down what was said since the last look, once for each who takes it."""
-        rows = await self._db.all(
-            "select * from platform.outbox where position > %(seen)s order by position", seen=self._seen
-        )
+        rows = await self._db.all(NEWS.as_string(), seen=self._seen)
         for row in rows:
             self._seen = row.position
             for reader in self._readers:
@@ -77,7 +81,7 @@ class Shop:
                     self.waiting.append((reader.consumer.name.replace("-", "_"), row))
 
     async def deliver(self, consumer: str, row: Any) -> Answer:
-        said = envelope(row)
+        said = envelope(row[2:])
         return await self._endpoints[consumer].handle("POST", "/", b"", said.to_http_headers(), said.data)
 
     async def all_ended(self, orders: Iterable[str]) -> bool:
