@@ -1,55 +1,29 @@
-"""Create a product (PROD-001)."""
+"""Create a product with its variants (PROD-001)."""
 
-from shared.catalog.events import ProductCreated
-from shared.catalog.problems import SkuTaken, SlugTaken
-from shared.catalog.products import (
-    BY_SKU,
-    KEEP,
-    Description,
-    Product,
-    Slug,
-    Status,
-    StoredProduct,
-    slug_of,
-)
-from shared.catalog.tables import products
-from shared.runtime import Request, Work, http
-from shared.vocabulary import Currency, Line, Minor, Sku
+from shared.catalog.events import ProductCreated, ProductPublished
+from shared.catalog.products import Content, Product, category_id_of, created, keep, news_of
+from shared.catalog.tables import DERIVED, SOURCES, categories, products, variants
+from shared.runtime import Work, http
 
 
-class CreateProduct(Request):
-    """`slug` is made from title and SKU when it is left out."""
-
-    sku: Sku
-    title: Line
-    description: Description = ""
-    price_minor: Minor
-    currency: Currency = "GBP"
-    slug: Slug | None = None
-    status: Status = "published"
+class CreateProduct(Content):
+    """`slug` is made from the title and the first SKU when it is left out; `category` is a slug or an id."""
 
 
 @http(
     "POST /v1/products",
     status=201,
     role="admin",
-    writes=[products],
-    emits=[ProductCreated],
+    idempotent="optional",
+    reads=[categories, *SOURCES],
+    writes=[products, variants, *DERIVED],
+    emits=[ProductCreated, ProductPublished],
 )
 async def create_product(request: CreateProduct, work: Work) -> Product:
-    """Raises SkuTaken, SlugTaken."""
-    slug = request.slug or slug_of(request.title, request.sku)
-    product = StoredProduct(
-        **request.model_dump(exclude={"slug"}),
-        id=work.new_id(),
-        slug=slug,
-        version=1,
-        created_at=work.now,
-        updated_at=work.now,
-    )
-    if await work.db.value(KEEP, **product.values()) is None:
-        if await work.db.one(BY_SKU, sku=request.sku):
-            raise SkuTaken(sku=request.sku)
-        raise SlugTaken(slug=slug)
-    work.emit(ProductCreated.model_validate(product.model_dump()))
-    return product.public()
+    """Raises SkuTaken, SlugTaken, ValidationFailed for a category that there is not."""
+    category_id = await category_id_of(work, request.category)
+    product = created(request, work.new_id(), category_id, work.now)
+    await keep(work, None, product)
+    for news in news_of(None, product):
+        work.emit(news)
+    return product

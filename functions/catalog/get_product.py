@@ -1,28 +1,46 @@
-"""Show one published product (PROD-004)."""
+"""Show one product on sale, with its stock and where it stands (PROD-004, PROD-011)."""
 
 from typing import Annotated
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import text
 
+from shared.catalog.listings import Fields, Listing, shown
 from shared.catalog.problems import UnknownProduct
-from shared.catalog.products import Product
-from shared.catalog.tables import products
+from shared.catalog.products import PRODUCT_ID, ProductName
+from shared.catalog.tables import categories, listings, products, variants
 from shared.runtime import Document, Request, Work, http
-from shared.vocabulary import Sku
 
-DOCUMENT = select(products.c.document, products.c.version).where(
-    products.c.sku == bindparam("sku"), products.c.status == "published"
-)
+LISTING = text(f"""
+select l.version, l.document, l.stock, l.stock_at, (
+    select json_agg(json_build_object('id', c.id, 'slug', c.slug, 'name', c.name) order by cardinality(c.ancestors))
+    from catalog.products p
+    join catalog.categories own on own.id = p.category_id
+    join catalog.categories c on c.id = own.id or c.id = any(own.ancestors)
+    where p.id = l.product_id
+  )::text as breadcrumbs
+from catalog.listings l
+where l.product_id = {PRODUCT_ID}
+""")  # noqa: S608 - a constant of ours
 
 
 class GetProduct(Request):
-    sku: Sku
+    """`fields` names the members that are wanted; all are given without it."""
+
+    product: ProductName
+    fields: Fields = ()
 
 
-@http("GET /v1/products/{sku}", role="public", cache_s=5, reads=[products], warm=True)
-async def get_product(request: GetProduct, work: Work) -> Annotated[Document, Product]:
-    """Gives what was rendered when it was written. Raises UnknownProduct, also for one that is not published."""
-    row = await work.db.one(DOCUMENT, sku=request.sku)
+@http(
+    "GET /v1/products/{product}",
+    role="public",
+    cache_s=5,
+    reads=[listings, categories, products, variants],
+    warm=True,
+)
+async def get_product(request: GetProduct, work: Work) -> Annotated[Document, Listing]:
+    """Called by its id, a SKU or its slug. Raises UnknownProduct, also for one that is not on sale."""
+    row = await work.db.one(LISTING, product=request.product)
     if row is None:
-        raise UnknownProduct(sku=request.sku)
-    return Document(row.document, row.version)
+        raise UnknownProduct(product=request.product)
+    crumbs = row.breadcrumbs or "[]"
+    return Document(shown(row.document, row.stock, request.fields, breadcrumbs=crumbs), f"{row.version}.{row.stock_at}")

@@ -1,31 +1,33 @@
-"""List the published products by SKU, in keyset pages (PROD-003)."""
+"""List the products on sale, filtered and sorted, in keyset pages (PROD-003, PROD-006, PROD-008)."""
 
 from typing import Annotated
 
-from sqlalchemy import bindparam, select
-
-from shared.catalog.products import Product
-from shared.catalog.tables import products
-from shared.runtime import Page, Paged, Work, http, key_of
-
-PAGE = (
-    select(products.c.sku, products.c.document)
-    .where(products.c.status == "published", products.c.sku > bindparam("after"))
-    .order_by(products.c.sku)
-    .limit(bindparam("count"))
+from shared.catalog.browsing import (
+    SORTS,
+    Filters,
+    SortName,
+    Wanted,
+    check_category,
+    next_key,
+    page_statement,
+    values_after,
 )
+from shared.catalog.listings import ListedProduct, shown
+from shared.catalog.tables import categories, listings, search_entries
+from shared.runtime import Page, Work, http
 
 
-class ListProducts(Paged):
-    pass
+class ListProducts(Filters):
+    sort: SortName = "newest"
 
 
-@http("GET /v1/products", role="public", cache_s=5, reads=[products], warm=True)
-async def list_products(request: ListProducts, work: Work) -> Page[Annotated[bytes, Product]]:
-    (after,) = key_of(request.cursor, str) or ("",)
-    rows = await work.db.all(PAGE, after=after, count=request.limit + 1)
-    shown = rows[: request.limit]
-    return Page(
-        [row.document for row in shown],
-        (shown[-1].sku,) if len(rows) > request.limit else None,
-    )
+@http("GET /v1/products", role="public", cache_s=5, reads=[search_entries, listings, categories], warm=True)
+async def list_products(request: ListProducts, work: Work) -> Page[Annotated[bytes, ListedProduct]]:
+    """Raises UnknownCategory."""
+    wanted, after = Wanted.by(request), values_after(request.cursor, SORTS[request.sort])
+    statement = page_statement(request.sort, wanted.filters, wanted.attributes, after=bool(after))
+    page = work.db.enqueue(statement, **wanted.values, **after, count=request.limit + 1)
+    await check_category(work, request.category)
+    rows = await page.all()
+    items = [shown(row.document, row.stock, request.fields) for row in rows[: request.limit]]
+    return Page(items, next_key(rows, request.limit))

@@ -1,62 +1,73 @@
 """Change a product by JSON merge patch, on the version that was read (PROD-002; RFC 7396, RFC 9110 section 13.1.1)."""
 
-from shared.catalog.events import ProductUpdated
-from shared.catalog.problems import SlugTaken, UnknownProduct
+from typing import Any
+
+from pydantic import AwareDatetime, Field
+
+from shared.catalog.events import ProductArchived, ProductPublished, ProductUpdated
 from shared.catalog.products import (
-    BY_SKU_TO_CHANGE,
-    CHANGE,
-    CHANGED,
-    SLUG_OWNER,
+    AttributeName,
+    CategoryName,
     Description,
+    MediaList,
     Product,
+    ProductName,
     Slug,
     Status,
-    StoredProduct,
+    TaxClass,
+    Variants,
+    attributes_of,
+    category_id_of,
+    changed,
+    find_to_change,
+    keep,
+    news_of,
 )
-from shared.catalog.tables import products
+from shared.catalog.tables import DERIVED, SOURCES, categories, products, variants
 from shared.runtime import Request, Work, http
-from shared.runtime.problems import StaleVersion
-from shared.vocabulary import Currency, Line, Minor, Sku
+from shared.vocabulary import Line
 
 
 class UpdateProduct(Request):
-    """Fields that are left out stay as they are; none of them can be removed."""
+    """Fields that are left out stay as they are. A null attribute is removed; `variants` are replaced whole."""
 
-    sku: Sku
+    product: ProductName
     expected_version: int
     title: Line = ""
-    description: Description = ""
-    price_minor: Minor = 0
-    currency: Currency = "GBP"
     slug: Slug = ""
+    description: Description = ""
+    category: CategoryName | None = None
+    attributes: dict[AttributeName, Line | None] = Field(default_factory=dict)
+    media: MediaList = ()
+    tax_class: TaxClass = ""
+    variants: Variants = ()
     status: Status = "draft"
+    publish_at: AwareDatetime | None = None
 
-    def changes(self) -> dict[str, object]:
-        return self.model_dump(exclude_unset=True, exclude={"sku", "expected_version"})
+    def changes(self) -> dict[str, Any]:
+        said = self.model_fields_set - {"product", "expected_version", "category", "attributes"}
+        return {name: getattr(self, name) for name in said}
 
 
 @http(
-    "PATCH /v1/products/{sku}",
+    "PATCH /v1/products/{product}",
     role="admin",
     if_match=True,
-    writes=[products],
-    emits=[ProductUpdated],
+    reads=[categories, *SOURCES],
+    writes=[products, variants, *DERIVED],
+    emits=[ProductUpdated, ProductPublished, ProductArchived],
 )
 async def update_product(request: UpdateProduct, work: Work) -> Product:
-    """A patch that changes nothing makes no new version. Raises UnknownProduct, StaleVersion, SlugTaken."""
-    row = await work.db.one(BY_SKU_TO_CHANGE, sku=request.sku)
-    if row is None:
-        raise UnknownProduct(sku=request.sku)
-    if row.version != request.expected_version:
-        raise StaleVersion(current_version=row.version)
-    before = StoredProduct.model_validate(row._asdict())
-    after = before.model_copy(update=request.changes())
-    if after == before:
-        return before.public()
-    if after.slug != before.slug and await work.db.value(SLUG_OWNER, slug=after.slug):
-        raise SlugTaken(slug=after.slug)
-    after = after.model_copy(update={"version": before.version + 1, "updated_at": work.now})
-    values = after.values()
-    await work.db.send(CHANGE, product_id=after.id, **{f"new_{name}": values[name] for name in CHANGED})
-    work.emit(ProductUpdated.model_validate(after.model_dump()))
-    return after.public()
+    """A patch that changes nothing makes no new version. Raises UnknownProduct, StaleVersion, SkuTaken, SlugTaken."""
+    before = await find_to_change(work, request.product, request.expected_version)
+    said = request.changes()
+    if "category" in request.model_fields_set:
+        said["category_id"] = await category_id_of(work, request.category)
+    if request.attributes:
+        said["attributes"] = attributes_of({**before.attributes, **request.attributes})
+    after = changed(before, said, work.now)
+    if after is not before:
+        await keep(work, before, after)
+        for news in news_of(before, after):
+            work.emit(news)
+    return after

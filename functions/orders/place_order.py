@@ -3,9 +3,9 @@
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import any_, bindparam, select
+from sqlalchemy import text
 
-from shared.catalog.tables import products
+from shared.catalog.tables import products, variants
 from shared.inventory.events import HoldStock
 from shared.orders.events import OrderCreated
 from shared.orders.placing import Priced, place
@@ -15,9 +15,11 @@ from shared.orders.views import OrderView, settled
 from shared.runtime import Request, Work, http
 from shared.vocabulary import Quantity, Sku
 
-PRICES = select(products.c.sku, products.c.title, products.c.price_minor, products.c.currency).where(
-    products.c.sku == any_(bindparam("skus")), products.c.status == "published"
-)
+PRICES = text("""
+select v.sku, p.title, v.price_minor, v.currency
+from catalog.variants v join catalog.products p on p.id = v.product_id and p.status = 'published'
+where v.sku = any(cast(:skus as text[]))
+""")
 
 
 class Line(BaseModel):
@@ -38,7 +40,7 @@ class PlaceOrder(Request):
     role="customer",
     idempotent=True,
     wait=settled,
-    reads=[products],
+    reads=[products, variants],
     writes=[orders, order_lines, sagas, saga_moves],
     emits=[OrderCreated, HoldStock],
     warm=True,

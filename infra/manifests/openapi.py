@@ -32,6 +32,15 @@ HEADERS: dict[str, Schema] = {
         "schema": {"type": "string", "minLength": 1, "maxLength": 255},
         "example": "0197f1c4-7a52-7f06-9d5e-2f6c1b0a9e11",
     },
+    "OptionalIdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "May name this request: sent again with the same key and body, it has no second effect and gives"
+        " the first answer, byte for byte, for 24 hours.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "example": "0197f1c4-7a52-7f06-9d5e-2f6c1b0a9e11",
+    },
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
@@ -147,7 +156,7 @@ def _parameters(declaration: Declaration, trigger: Http, schemas: Schemas) -> li
                 listed.append(_parameter(name, "path", True, schema, schemas))
             elif trigger.method in BODILESS and not (trigger.if_match and name == "expected_version"):
                 listed.append(_parameter(name, "query", name in required, schema, schemas))
-    used = ["IdempotencyKey"] if trigger.idempotent else []
+    used = [] if not trigger.idempotent else ["IdempotencyKey" if trigger.key_required else "OptionalIdempotencyKey"]
     used += ["IfMatch"] if trigger.if_match else []
     used += ["PreferWait"] if trigger.wait is not None else []
     used += ["IfNoneMatch"] if trigger.method == "GET" and trigger.cache_s is not None else []

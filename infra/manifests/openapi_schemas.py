@@ -68,9 +68,11 @@ class Schemas:
 
     def answer(self, kind: Any) -> Schema:
         """The schema of what a function gives back."""
+        about = _about(kind)
         kind = _unwrapped(kind)
         if get_origin(kind) is Page:
             (item,) = get_args(kind)
+            more = {} if about is None else self._definitions[self._name(about, "serialization")]
             cursor = {
                 "type": ["string", "null"],
                 "description": "Asks for the page after this one; null at the end.",
@@ -80,8 +82,9 @@ class Schemas:
                 "properties": {
                     "items": {"type": "array", "items": self.answer(item)},
                     "next_cursor": cursor,
+                    **more.get("properties", {}),
                 },
-                "required": ["items", "next_cursor"],
+                "required": ["items", "next_cursor", *more.get("required", [])],
             }
         if inspect.isclass(kind) and issubclass(kind, BaseModel):
             name = self._name(kind, "serialization")
@@ -106,6 +109,8 @@ def result(declaration: Declaration) -> Any:
 
 def _unwrapped(kind: Any) -> Any:
     """`Annotated[Document, Product]` is a Product rendered already; `Page[Annotated[bytes, Product]]` likewise."""
+    if _about(kind) is not None:
+        return get_args(kind)[0]
     if get_origin(kind) is Annotated:
         base, *notes = get_args(kind)
         return next(
@@ -115,7 +120,17 @@ def _unwrapped(kind: Any) -> Any:
     return kind
 
 
+def _about(kind: Any) -> type[BaseModel] | None:
+    """`Annotated[Page[Product], Found]` is a page with the members of Found beside its items."""
+    if get_origin(kind) is Annotated and get_origin(get_args(kind)[0]) is Page:
+        model: type[BaseModel] = get_args(kind)[1]
+        return model
+    return None
+
+
 def _views(kind: Any) -> Iterable[type[BaseModel]]:
+    if (about := _about(kind)) is not None:
+        yield about
     kind = _unwrapped(kind)
     if get_origin(kind) is Page:
         yield from _views(get_args(kind)[0])

@@ -32,11 +32,12 @@ class Document:
 class Page(Generic[Item]):
     """One keyset page: `next_key` is the sort key of its last item when more may follow.
 
-    Items are models, or bytes that are JSON already.
+    Items are models, or bytes that are JSON already. The members of `about` stand beside the items.
     """
 
     items: list[Item]
     next_key: tuple[Any, ...] | None = None
+    about: BaseModel | None = None
 
 
 def cursor_of(key: tuple[Any, ...]) -> str:
@@ -72,7 +73,8 @@ def encode(result: Any, status: int, path: str) -> Answer:
         case Page():
             cursor = None if result.next_key is None else cursor_of(result.next_key)
             items = b",".join(item if isinstance(item, bytes) else json_of(item) for item in result.items)
-            body = b'{"items":[' + items + b'],"next_cursor":' + orjson.dumps(cursor) + b"}"
+            about = b"" if result.about is None else b"," + json_of(result.about)[1:-1]
+            body = b'{"items":[' + items + b'],"next_cursor":' + orjson.dumps(cursor) + about + b"}"
             link = {} if cursor is None else {"link": f'<{path}{cursor}>; rel="next"'}
             return Answer(status, {"content-type": "application/json", **link}, body)
         case Document():

@@ -26,10 +26,11 @@ _dialect = dialects.PGDialect_psycopg(paramstyle="pyformat")  # type: ignore[no-
 class Statement:
     """SQL text with its fixed parameters, and what turns a Python value into one the driver takes."""
 
-    __slots__ = ("_tagged", "fixed", "processors", "sql")
+    __slots__ = ("_tagged", "fixed", "planned_anew", "processors", "sql")
 
     def __init__(self, statement: Executable) -> None:
         self._tagged: dict[str, str] = {}
+        self.planned_anew = statement.get_execution_options().get("planned") == "anew"
         compiled = statement.compile(dialect=_dialect)  # type: ignore[attr-defined]
         self.sql = str(compiled)
         self.fixed: dict[str, Any] = {name: value for name, value in compiled.params.items() if value is not None}
@@ -69,6 +70,9 @@ def compiled(statement: Executable) -> Statement:
     return known
 
 
+PLAN_ANEW = "select set_config('plan_cache_mode', 'force_custom_plan', true)"
+"""For statements with the execution option `planned="anew"`: the best plan depends on the values."""
+
 ROLE = "select set_config('role', %(role)s, true)"
 
 
@@ -89,6 +93,8 @@ class Db:
         if self._pipeline.sync_always and not self._pipeline.waiting:
             self._pipeline.enqueue(ROLE, {"role": self.role})
         known = compiled(statement)
+        if known.planned_anew:
+            self._pipeline.enqueue(PLAN_ANEW, {})
         return self._pipeline.enqueue(known.tagged(self.role), known.bound(values))
 
     async def all(self, statement: Executable, /, **values: Any) -> list[Row]:

@@ -28,6 +28,7 @@ class Http:
     status: int
     roles: tuple[Role, ...]
     idempotent: bool
+    key_required: bool
     key_days: int
     if_match: bool
     limit_bytes: int
@@ -99,7 +100,7 @@ def http(
     reads: Sequence[Table] = (),
     writes: Sequence[Table] = (),
     emits: Sequence[type[Event]] = (),
-    idempotent: bool = False,
+    idempotent: bool | Literal["optional"] = False,
     key_days: int = 1,
     if_match: bool = False,
     limit_bytes: int = 1_048_576,
@@ -111,12 +112,25 @@ def http(
 ) -> Callable[[Function], Function]:
     """Serves `route` ("POST /v1/orders"). `if_match` fills the request's field `expected_version` from If-Match.
 
-    An `idempotent` function needs an Idempotency-Key and remembers its answer for `key_days`.
+    An `idempotent` function needs an Idempotency-Key, or takes one where it is "optional", and remembers its answer for
+    `key_days`.
     `cache_s` is the max-age of Cache-Control. `warm` keeps one instance running on the cluster.
     """
     method, _, path = route.partition(" ")
     roles = (role,) if isinstance(role, str) else role
-    trigger = Http(method, path, status, roles, idempotent, key_days, if_match, limit_bytes, cache_s, wait)
+    trigger = Http(
+        method,
+        path,
+        status,
+        roles,
+        bool(idempotent),
+        idempotent is True,
+        key_days,
+        if_match,
+        limit_bytes,
+        cache_s,
+        wait,
+    )
     return _recorder(trigger, reads, writes, emits, prepare, call, warm)
 
 

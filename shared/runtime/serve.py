@@ -188,7 +188,7 @@ class HttpEndpoint(Endpoint[Http]):
         caller = await self.runtime.verifier.caller(call.headers.get("authorization"))
         authorize(caller, trigger.roles)
         keyed = None
-        if trigger.idempotent:
+        if trigger.key_required or (trigger.idempotent and "idempotency-key" in call.headers):
             route = f"{trigger.method} {call.path}"
             keyed = Keyed(declaration.role, caller.subject, route, call.headers.get("idempotency-key"), call.body)
         request = self._request(call, match.groupdict())

@@ -1,0 +1,20 @@
+"""Count what is sold, for the order by best-selling (PROD-008)."""
+
+from sqlalchemy import text
+
+from shared.catalog.tables import sales
+from shared.orders.events import OrderCompleted
+from shared.orders.tables import order_lines
+from shared.runtime import Work, on_event
+
+COUNT = text("""
+insert into catalog.sales as s (sku, units, ranked)
+select sku, sum(quantity), false from orders.order_lines where order_id = :order_id group by sku order by sku
+on conflict (sku) do update set units = s.units + excluded.units, ranked = false
+""")
+
+
+@on_event(OrderCompleted, reads=[order_lines], writes=[sales])
+async def count_sales(event: OrderCompleted, work: Work) -> None:
+    """What comes back later stays counted: it was sold."""
+    await work.db.send(COUNT, order_id=event.order_id)

@@ -1,0 +1,58 @@
+"""Create and change many products by a file, with a status for each row (PROD-001, PROD-002)."""
+
+from typing import Literal
+
+from shared.catalog.bulk import bring
+from shared.catalog.events import ProductArchived, ProductCreated, ProductPublished, ProductUpdated
+from shared.catalog.sheets import CSV, NDJSON, entries_of
+from shared.catalog.tables import DERIVED, SOURCES, categories, products, variants
+from shared.runtime import Request, View, Work, http
+
+
+class ImportProducts(Request):
+    """A file of at most 5,000 rows, CSV or NDJSON; `kn-shop product import` splits a longer one."""
+
+    media_type: str
+    body: bytes
+
+
+class RowStatus(View):
+    """What became of a product that stands on these rows (counted from 1, without a header)."""
+
+    rows: list[int]
+    slug: str
+    status: Literal["created", "updated", "unchanged", "failed"]
+    errors: list[str]
+
+
+class ImportReport(View):
+    """Products are counted by what became of them."""
+
+    created: int
+    updated: int
+    unchanged: int
+    failed: int
+    rows: list[RowStatus]
+
+
+@http(
+    "POST /v1/admin/product-import",
+    role="admin",
+    idempotent="optional",
+    limit_bytes=8_388_608,
+    takes=(CSV, NDJSON),
+    reads=[categories, *SOURCES],
+    writes=[products, variants, *DERIVED],
+    emits=[ProductCreated, ProductUpdated, ProductPublished, ProductArchived],
+)
+async def import_products(request: ImportProducts, work: Work) -> ImportReport:
+    """Products are found by their slug, and what is left out stays as it is.
+
+    A row that fails does not keep the others out.
+    """
+    outcomes = await bring(work, entries_of(request.media_type, request.body))
+    rows = [RowStatus(rows=list(o.rows), slug=o.slug, status=o.status, errors=o.errors) for o in outcomes]
+    counts = {
+        status: sum(row.status == status for row in rows) for status in ("created", "updated", "unchanged", "failed")
+    }
+    return ImportReport(**counts, rows=rows)

@@ -1,0 +1,91 @@
+"""Search the products on sale by words, with filters, sorts and facets (PROD-005, PROD-006, PROD-008)."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from shared.catalog.browsing import SORTS, Filters, SortName, Wanted, check_category, next_key, values_after
+from shared.catalog.facets import PRICE_STEPS_MINOR, Facets, facets_of, facets_statement
+from shared.catalog.listings import ListedProduct, shown
+from shared.catalog.searching import AT_MOST, query_of, search_statement, snippet_of
+from shared.catalog.spelling import corrected
+from shared.catalog.tables import categories, listings, products, search_entries, words
+from shared.runtime import Page, View, Work, http
+from shared.runtime.pipeline import Row
+
+
+class SearchProducts(Filters):
+    """`q`: words, "phrases", -negation, OR; the last word matches as a prefix too. Without `q` only the filters count.
+
+    `sort` is by relevance where there is a `q`, else by what sells best. `facets=true` asks for counts by facet.
+    """
+
+    q: Annotated[str, Field(max_length=200, examples=["red mug"])] = ""
+    sort: Literal["relevance"] | SortName | None = None
+    facets: bool = False
+
+    @property
+    def sort_name(self) -> str:
+        if not self.q.strip() and self.sort in (None, "relevance"):
+            return "best_selling"
+        return self.sort or "relevance"
+
+
+class FoundProduct(ListedProduct):
+    """`snippet` is HTML: what matched stands in <mark>, all else is escaped."""
+
+    snippet: str
+
+
+class Found(View):
+    """`total` counts all matches; where `total_is_exact` is false there are more, and facets count the first of them.
+
+    `did_you_mean` is what was searched for instead, because nothing was found for `q`.
+    """
+
+    total: int
+    total_is_exact: bool
+    did_you_mean: str | None
+    facets: Facets | None
+
+
+@http(
+    "GET /v1/search",
+    role="public",
+    cache_s=5,
+    reads=[search_entries, listings, products, categories, words],
+    warm=True,
+)
+async def search_products(
+    request: SearchProducts, work: Work
+) -> Annotated[Page[Annotated[bytes, FoundProduct]], Found]:
+    """Raises UnknownCategory."""
+    await check_category(work, request.category)
+    rows, facets = await _search(request, request.q, work)
+    meant = None
+    if not rows[0].total and (meant := await corrected(work, request.q)):
+        rows, facets = await _search(request, meant, work)
+    total = rows[0].total
+    found = [row for row in rows if row.product_id is not None]
+    items = [_item(row, request) for row in found[: request.limit]]
+    about = Found(total=min(total, AT_MOST), total_is_exact=total <= AT_MOST, did_you_mean=meant, facets=facets)
+    return Page(items, next_key(found, request.limit), about)
+
+
+async def _search(request: SearchProducts, q: str, work: Work) -> tuple[list[Row], Facets | None]:
+    wanted, after = Wanted.by(request), values_after(request.cursor, SORTS[request.sort_name])
+    searched = bool(q.strip())
+    query = query_of(q)._asdict() if searched else {}
+    shape: dict[str, Any] = {"filters": wanted.filters, "attributes": wanted.attributes, "searched": searched}
+    page = search_statement(request.sort_name, after=bool(after), **shape)
+    pending = work.db.enqueue(page, **query, **wanted.values, **after, count=request.limit + 1)
+    if not request.facets:
+        return await pending.all(), None
+    names = {f"name_{number}": f"attribute:{name}" for number, name in enumerate(request.attributes())}
+    counted = work.db.enqueue(facets_statement(**shape), **query, **wanted.values, **names, steps=PRICE_STEPS_MINOR)
+    return await pending.all(), facets_of(await counted.all())
+
+
+def _item(row: Row, request: SearchProducts) -> bytes:
+    members = {} if row.snippet is None else {"snippet": snippet_of(row.snippet)}
+    return shown(row.document, row.stock, request.fields, **members)

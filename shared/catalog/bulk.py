@@ -1,0 +1,121 @@
+"""Many products written at once, each on its own merits: all statements are about all of them."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+
+from shared.catalog.listings import list_now, unlist
+from shared.catalog.products import (
+    Content,
+    Product,
+    change,
+    changed,
+    created,
+    insert,
+    news_of,
+    product_of,
+    products_where,
+    set_variants,
+)
+from shared.catalog.sheets import Entry
+from shared.runtime import Work
+from shared.runtime.problems import Unavailable
+
+BY_SLUGS = products_where("p.slug = any(cast(:slugs as text[])) order by p.slug for update of p")
+
+OWNERS = text("select sku, product_id from catalog.variants where sku = any(cast(:skus as text[]))")
+
+CATEGORIES = text("""
+select id, slug from catalog.categories where slug = any(cast(:names as text[])) or cast(id as text) = any(:names)
+""")
+
+
+class Outcome(NamedTuple):
+    rows: range
+    slug: str
+    status: Literal["created", "updated", "unchanged", "failed"]
+    errors: list[str]
+
+
+class Shelf:
+    """What the shop has of the products, SKUs and categories that a file names."""
+
+    def __init__(self, products: Sequence[Product], owners: dict[str, UUID], categories: dict[str, UUID]) -> None:
+        self.products = {product.slug: product for product in products}
+        self.owners = owners
+        self.categories = categories
+        self.written: dict[str, tuple[Product | None, Product]] = {}
+
+    @classmethod
+    async def of(cls, work: Work, entries: Sequence[Entry]) -> "Shelf":
+        contents = [entry.content for entry in entries if entry.content is not None]
+        skus = sorted({variant.sku for content in contents for variant in content.variants})
+        names = sorted({content.category for content in contents if content.category})
+        found = work.db.enqueue(BY_SLUGS, slugs=sorted({entry.slug for entry in entries}))
+        owners = work.db.enqueue(OWNERS, skus=skus)
+        categories = await work.db.all(CATEGORIES, names=names)
+        return cls(
+            [product_of(row) for row in await found.all()],
+            {row.sku: row.product_id for row in await owners.all()},
+            {name: row.id for row in categories for name in (row.slug, str(row.id))},
+        )
+
+    def place(self, entry: Entry, content: Content, work: Work) -> Outcome:
+        """Decides what becomes of one entry, and remembers what is to be written."""
+        if entry.slug in self.written:
+            return Outcome(entry.rows, entry.slug, "failed", ["slug: stands on earlier rows of this file"])
+        if content.category and content.category not in self.categories:
+            return Outcome(entry.rows, entry.slug, "failed", ["category: there is no such category"])
+        category_id = self.categories[content.category] if content.category else None
+        before = self.products.get(entry.slug)
+        if before is None:
+            after = created(content, work.new_id(), category_id, work.now)
+        else:
+            said = {name: getattr(content, name) for name in content.model_fields_set - {"category", "slug"}}
+            after = changed(before, said | ({"category_id": category_id} if content.category else {}), work.now)
+        if taken := [sku for sku in after.skus if self.owners.get(sku, after.id) != after.id]:
+            return Outcome(
+                entry.rows, entry.slug, "failed", [f"sku: {sku} belongs to another product" for sku in taken]
+            )
+        self.owners |= dict.fromkeys(after.skus, after.id)
+        if after is before:
+            return Outcome(entry.rows, entry.slug, "unchanged", [])
+        self.written[entry.slug] = (before, after)
+        return Outcome(entry.rows, entry.slug, "updated" if before else "created", [])
+
+
+async def bring(work: Work, entries: Sequence[Entry]) -> list[Outcome]:
+    """Creates and changes what can be, and says what became of each entry.
+
+    Raises Unavailable when another writer took a slug or a SKU meanwhile: the same file again says which.
+    """
+    shelf = await Shelf.of(work, entries)
+    outcomes = [
+        Outcome(entry.rows, entry.slug, "failed", entry.errors)
+        if entry.content is None
+        else shelf.place(entry, entry.content, work)
+        for entry in entries
+    ]
+    await _write(work, list(shelf.written.values()))
+    return outcomes
+
+
+async def _write(work: Work, written: Sequence[tuple[Product | None, Product]]) -> None:
+    new = [after for before, after in written if before is None]
+    old = [after for before, after in written if before is not None]
+    sold = [after for before, after in written if before is None or before.variants != after.variants]
+    if new and len(await insert(work, new)) < len(new):
+        raise Unavailable(detail="Another writer took a slug of this file at the same moment.")
+    if old:
+        await change(work, old)
+    if sold and len(await set_variants(work, sold)) < sum(len(product.variants) for product in sold):
+        raise Unavailable(detail="Another writer took a SKU of this file at the same moment.")
+    if listed := [after.id for _, after in written if after.status == "published"]:
+        await list_now(work, listed)
+    if unlisted := [after.id for before, after in written if before and after.status != "published"]:
+        await unlist(work, unlisted)
+    for before, after in written:
+        for news in news_of(before, after):
+            work.emit(news)

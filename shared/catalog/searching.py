@@ -1,0 +1,102 @@
+"""Full-text search: what a shopper typed as a tsquery, the ranked page, the facets, and "did you mean".
+
+Only Postgres' own text search is used. The syntax is that of websearch_to_tsquery, which takes any input: words,
+"phrases", -negation, OR. The word typed last matches as a prefix too.
+"""
+
+import html
+import re
+import unicodedata
+from functools import cache
+from typing import NamedTuple
+
+import orjson
+from sqlalchemy import TextClause, text
+
+from shared.catalog.browsing import SORTS, beyond, conditions, order
+
+AT_MOST = 5_000
+"""So many matches are ranked and counted; where there are more, totals say "at least"."""
+
+_WORD = re.compile(r"[^\W_]{3,}")
+_OR = re.compile(r"(?:^|.*\s)or(?:\s|$)", re.IGNORECASE | re.DOTALL)
+
+
+class Query(NamedTuple):
+    """A search in parts: `either`, or all of `words` and `last`; `prefix` is a tsquery beside `last`."""
+
+    either: str
+    words: str
+    last: str
+    prefix: str
+
+
+def query_of(typed: str) -> Query:
+    """A last word of three letters and more is still being typed, unless a space or a quote ends it."""
+    folded = folded_of(typed)
+    head, space, last = folded.rpartition(" ")
+    if not _WORD.fullmatch(last) or last == "or" or head.count('"') % 2:
+        head, last = folded, ""
+    cut = _OR.match(head + space if last else head)
+    at = cut.end() if cut else 0
+    return Query(_without_or(head[:at]), head[at:], last, f"'{last}':*" if last else "")
+
+
+def _without_or(said: str) -> str:
+    return re.sub(r"\s*or\s*$", "", said)
+
+
+def folded_of(said: str) -> str:
+    """As catalog.folded does: lower case, without accents."""
+    decomposed = unicodedata.normalize("NFKD", said)
+    return "".join(character for character in decomposed if not 0x300 <= ord(character) <= 0x36F).lower()
+
+
+QUERY = """(websearch_to_tsquery('english', :either) || (websearch_to_tsquery('english', :words)
+  && (websearch_to_tsquery('english', :last) || cast(:prefix as tsquery))))"""
+
+RANK = f"(ts_rank(s.lexemes, {QUERY}) * (1 + ln(1 + s.units_sold) / 20))::float8"
+"""How well the words fit, and a little of how well the product sells."""
+
+MARKS = "\ue000", "\ue001"
+"""Around what matched, in snippets, until these are made safe for HTML."""
+
+HEADLINE = f"StartSel={MARKS[0]},StopSel={MARKS[1]},MaxWords=30,MinWords=12"
+
+
+def matched(keys: str, found: list[str], *, searched: bool) -> str:
+    """Selects `keys` of what matches the words, where `searched`, and the conditions `found`."""
+    where = " and ".join([f"s.lexemes @@ {QUERY}", *found] if searched else found) or "true"
+    return f"select s.product_id, {keys} from catalog.search_entries s where {where} limit {AT_MOST + 1}"  # noqa: S608
+
+
+@cache
+def search_statement(
+    sort_name: str, filters: tuple[str, ...], attributes: int, *, searched: bool, after: bool
+) -> TextClause:
+    """One page with the number of all matches. `searched` is false where only filters are given."""
+    sort = SORTS[sort_name]
+    key = RANK if sort.column == "rank" else f"s.{sort.column}"
+    where = f"where {beyond(sort, 'key')}" if after else ""
+    snippet = (
+        f"ts_headline('english', case p.description when '' then p.title else p.description end, {QUERY}, '{HEADLINE}')"
+    )
+    return text(f"""
+with matched as materialized (
+  {matched(f"{key} as key", conditions(filters, attributes), searched=searched)}
+), page as (
+  select * from matched {where} order by {order(sort, "key")} limit :count
+)
+select t.total, page.product_id, page.key, l.document, l.stock, {snippet if searched else "null"} as snippet
+from (select count(*) as total from matched) t
+left join page on true
+left join catalog.listings l on l.product_id = page.product_id
+left join catalog.products p on p.id = page.product_id
+order by {order(sort, "key", "page.")}
+""").execution_options(planned="anew")  # noqa: S608 - made of constants
+
+
+def snippet_of(headline: str) -> str:
+    """A headline as a JSON string of safe HTML."""
+    safe = html.escape(headline).replace(MARKS[0], "<mark>").replace(MARKS[1], "</mark>")
+    return orjson.dumps(safe).decode()
