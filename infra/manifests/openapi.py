@@ -17,6 +17,7 @@ from infra.manifests.examples import example
 from infra.manifests.openapi_schemas import REF, Schema, Schemas, result
 from shared.runtime import problems as runtime_problems
 from shared.runtime.declare import Declaration, Http
+from shared.runtime.models import repeatable
 from shared.runtime.problems import PROBLEMS, Problem
 from shared.runtime.serve import BODILESS, WAIT_LIMIT_S
 
@@ -141,12 +142,13 @@ def _parameters(declaration: Declaration, trigger: Http, schemas: Schemas) -> li
     listed: list[Schema] = []
     if declaration.message is not None:
         model = schemas.request(declaration.message)
-        required = model.get("required", [])
+        required, several = model.get("required", []), repeatable(declaration.message)
         for name, schema in model.get("properties", {}).items():
             if name in in_path:
                 listed.append(_parameter(name, "path", True, schema, schemas))
             elif trigger.method in BODILESS and not (trigger.if_match and name == "expected_version"):
-                listed.append(_parameter(name, "query", name in required, schema, schemas))
+                parameter = _parameter(name, "query", name in required, schema, schemas)
+                listed.append(parameter | ({"style": "form", "explode": True} if name in several else {}))
     used = ["IdempotencyKey"] if trigger.idempotent else []
     used += ["IfMatch"] if trigger.if_match else []
     used += ["PreferWait"] if trigger.wait is not None else []

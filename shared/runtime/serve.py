@@ -6,7 +6,8 @@ An endpoint knows no server. The functions-framework entry (main.py), the one-ma
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from time import perf_counter
@@ -25,6 +26,7 @@ from shared.runtime.egress import Egress
 from shared.runtime.events import Envelope, family
 from shared.runtime.idempotency import Keyed
 from shared.runtime.ids import new_id
+from shared.runtime.models import repeatable
 from shared.runtime.problems import (
     BodyTooLarge,
     InternalError,
@@ -174,6 +176,8 @@ class HttpEndpoint(Endpoint[Http]):
         super().__init__(declaration, trigger, runtime)
         self._only_reads = not (declaration.writes or declaration.emits or trigger.idempotent)
         self._match = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", trigger.path)).fullmatch
+        self._fields: Collection[str] = () if declaration.message is None else declaration.message.model_fields
+        self._repeatable = frozenset() if declaration.message is None else repeatable(declaration.message)
 
     def body_limit(self) -> int:
         return self.trigger.limit_bytes
@@ -241,13 +245,14 @@ class HttpEndpoint(Endpoint[Http]):
         if model is None:
             return None
         fields: dict[str, Any] = {}
+        faults: list[dict[str, str]] = []
         if self.trigger.method in BODILESS:
-            fields = dict(parse_qsl(call.query.decode("latin-1"), keep_blank_values=True))
+            fields, faults = self._query(call)
         elif call.body:
             fields = self._json_object(call)
-        faults = [
+        faults += (
             {"pointer": f"/{name}", "detail": "This is given by the path, not here."} for name in fields.keys() & path
-        ]
+        )
         fields |= path
         if self.trigger.if_match:
             fields["expected_version"] = _version(call.headers.get("if-match"))
@@ -260,6 +265,22 @@ class HttpEndpoint(Endpoint[Http]):
         if faults:
             raise ValidationFailed(errors=faults)
         return request
+
+    def _query(self, call: Call) -> tuple[dict[str, Any], list[dict[str, str]]]:
+        """The fields that the query gives, and those faults in it that the model will not see."""
+        pairs = parse_qsl(call.query.decode("latin-1"), keep_blank_values=True)
+        fields: dict[str, Any] = dict(pairs)
+        faults = []
+        if len(fields) < len(pairs):
+            times = Counter(name for name, _ in pairs)
+            faults = [
+                {"pointer": f"/{name}", "detail": f"This is given {times[name]} times, and taken once."}
+                for name in self._fields
+                if times[name] > 1 and name not in self._repeatable
+            ]
+        for name in self._repeatable & fields.keys():
+            fields[name] = [value for given, value in pairs if given == name]
+        return fields, faults
 
     def _json_object(self, call: Call) -> dict[str, Any]:
         media_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()

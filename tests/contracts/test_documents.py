@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,10 @@ from jsonschema import Draft202012Validator, validate
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+import functions
 from infra.manifests import ROOT
+from infra.manifests.openapi import document
+from shared.runtime import Request
 from shared.runtime.declare import Declaration, Http
 from shared.runtime.events import EVENTS
 
@@ -105,6 +109,22 @@ def test_openapi_examples_fit_their_schemas(openapi: Any) -> None:
                 Draft202012Validator(whole, registry=registry).validate(media["example"])
                 checked += 1
     assert checked > len(openapi["paths"])
+
+
+class Filtered(Request):
+    colours: tuple[str, ...] = ()
+    years: list[int] | None = None
+    status: str = "any"
+
+
+def test_openapi_shows_a_repeated_parameter_as_an_array() -> None:
+    declared = replace(functions.load("list_products"), message=Filtered)
+    (listed,) = document([declared])["paths"].values()
+    named = {one["name"]: one for one in listed["get"]["parameters"] if "name" in one}
+    for name in ("colours", "years"):
+        assert (named[name]["style"], named[name]["explode"]) == ("form", True)
+    assert named["colours"]["schema"]["type"] == "array"
+    assert "style" not in named["status"]
 
 
 def test_openapi_documents_the_headers_of_a_function(openapi: Any, declarations: list[Declaration]) -> None:

@@ -4,12 +4,13 @@ import asyncio
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import Field
 
 from functions.catalog.create_product import create_product
 from functions.catalog.get_product import get_product
@@ -20,6 +21,7 @@ from functions.inventory.release_hold import release_hold
 from functions.orders.cancel_order import cancel_order
 from functions.orders.list_my_orders import list_my_orders
 from functions.orders.place_order import place_order
+from shared.runtime import Request, Work
 from shared.runtime.answers import Answer, cursor_of, key_of
 from shared.runtime.problems import PROBLEMS, ValidationFailed
 from shared.runtime.serve import Endpoint, Runtime, serve
@@ -95,6 +97,43 @@ async def test_what_the_path_names_is_not_given_twice(ask: Ask) -> None:
 async def test_a_query_takes_only_what_is_known(ask: Ask) -> None:
     for query in ("limit=0", "limit=101", "limit=x", "nonsense=1", "cursor=%00"):
         assert (await ask(list_products, f"/v1/products?{query}")).status == 422, query
+
+
+class Filtered(Request):
+    status: str = "any"
+    colours: tuple[str, ...] = ()
+    years: Annotated[list[int], Field(max_length=3)] | None = None
+
+
+async def show(request: Request, _work: Work) -> Answer:
+    return Answer(200, body=json.dumps(request.model_dump(mode="json")).encode())
+
+
+@pytest.mark.parametrize(
+    ("query", "filled"),
+    [
+        (b"", {"status": "any", "colours": [], "years": None}),
+        (b"colours=red", {"status": "any", "colours": ["red"], "years": None}),
+        (
+            b"colours=red&status=on&colours=a%26b&colours=",
+            {"status": "on", "colours": ["red", "a&b", ""], "years": None},
+        ),
+        (b"years=1999&years=2024", {"status": "any", "colours": [], "years": [1999, 2024]}),
+    ],
+)
+async def test_a_repeated_parameter_fills_a_list(runtime: Runtime, query: bytes, filled: dict[str, Any]) -> None:
+    answer = await standing_in(runtime, list_products, show, Filtered).handle("GET", "/v1/products", query, {}, b"")
+    assert json.loads(answer.body) == filled
+
+
+async def test_a_parameter_of_one_value_is_given_once(runtime: Runtime) -> None:
+    endpoint = standing_in(runtime, list_products, show, Filtered)
+    query = b"status=a&years=1&status=b&years=x&other=1&other=2"
+    answer = await endpoint.handle("GET", "/v1/products", query, {}, b"")
+    assert answer.status == 422
+    faults = {fault["pointer"]: fault["detail"] for fault in problem(answer)["errors"]}
+    assert faults.keys() == {"/status", "/years/1", "/other"}
+    assert faults["/status"] == "This is given 2 times, and taken once."
 
 
 async def test_versions_are_conditions(ask: Ask) -> None:
