@@ -245,8 +245,9 @@ def _responses(declaration: Declaration, trigger: Http, schemas: Schemas) -> Sch
             "description": "The next page, `rel=next` (RFC 8288).",
             "schema": {"type": "string"},
         }
-    if trigger.cache_s is not None:
-        headers["Cache-Control"] = {"schema": {"type": "string", "const": f"public, max-age={trigger.cache_s}"}}
+    if trigger.cache_control is not None:
+        headers.setdefault("ETag", {"description": "Changes with the answer.", "schema": {"type": "string"}})
+        headers["Cache-Control"] = {"schema": {"type": "string", "const": trigger.cache_control}}
     if trigger.wait is not None:
         headers["Preference-Applied"] = {
             "description": "The wait that was granted.",

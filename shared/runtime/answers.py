@@ -22,10 +22,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A body that is JSON already, with the version that is its ETag."""
+    """A body that is JSON already, with the version that is its ETag.
+
+    Where more than the version changes the body, the ETag is the version, a dot and what else tells bodies apart:
+    "17.345". If-Match heeds the version alone.
+    """
 
     body: bytes
-    version: int | None = None
+    version: int | str | None = None
 
 
 @dataclass(frozen=True, slots=True)

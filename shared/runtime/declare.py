@@ -21,7 +21,10 @@ REGISTRY: dict[str, "Declaration"] = {}
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """`limit_bytes` is the largest body taken. `wait` reads the resource afresh until it is final (`Prefer: wait`)."""
+    """`limit_bytes` is the largest body taken. `wait` reads the resource afresh until it is final (`Prefer: wait`).
+
+    What is cached for `cache_s` may differ by the path and the query, never by the caller.
+    """
 
     method: str
     path: str
@@ -33,6 +36,13 @@ class Http:
     limit_bytes: int
     cache_s: int | None
     wait: Part | None
+
+    @property
+    def cache_control(self) -> str | None:
+        """Caches that are shared keep only what anybody may read."""
+        if self.cache_s is None:
+            return None
+        return f"{'public' if 'public' in self.roles else 'private'}, max-age={self.cache_s}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +122,8 @@ def http(
     """Serves `route` ("POST /v1/orders"). `if_match` fills the request's field `expected_version` from If-Match.
 
     An `idempotent` function needs an Idempotency-Key and remembers its answer for `key_days`.
-    `cache_s` is the max-age of Cache-Control. `warm` keeps one instance running on the cluster.
+    `cache_s` is the max-age of Cache-Control; every answer then has an ETag.
+    `warm` keeps one instance running on the cluster.
     """
     method, _, path = route.partition(" ")
     roles = (role,) if isinstance(role, str) else role

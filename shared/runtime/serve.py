@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from hashlib import blake2b
 from time import perf_counter
 from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import parse_qsl, urlencode
@@ -46,6 +47,8 @@ from shared.runtime.work import Cause, Claim, Work, unit_of_reading, unit_of_wor
 EVENT_LIMIT_BYTES = 2_097_152
 WAIT_LIMIT_S = 10.0
 NO_CONTENT = Answer(204)
+KEPT_BY_304 = ("etag", "cache-control", "vary")
+"""What a 304 repeats of the 200 it stands for (RFC 9110, section 15.4.5)."""
 BODILESS = frozenset({"GET", "HEAD", "DELETE"})
 
 TriggerT = TypeVar("TriggerT", Http, OnEvent, Timer)
@@ -176,6 +179,7 @@ class HttpEndpoint(Endpoint[Http]):
         super().__init__(declaration, trigger, runtime)
         self._only_reads = not (declaration.writes or declaration.emits or trigger.idempotent)
         self._match = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", trigger.path)).fullmatch
+        self._cache_control = trigger.cache_control
         self._fields: Collection[str] = () if declaration.message is None else declaration.message.model_fields
         self._repeatable = frozenset() if declaration.message is None else repeatable(declaration.message)
 
@@ -296,11 +300,13 @@ class HttpEndpoint(Endpoint[Http]):
 
     def _conditional(self, answer: Answer, call: Call) -> Answer:
         headers = answer.headers
-        if self.trigger.cache_s is not None and answer.status == 200:
-            headers = {**headers, "cache-control": f"public, max-age={self.trigger.cache_s}"}
+        if self._cache_control is not None and answer.status == 200:
+            headers = {**headers, "cache-control": self._cache_control}
+            if "etag" not in headers:
+                headers["etag"] = f'"{blake2b(answer.body, digest_size=8).hexdigest()}"'
         tag = headers.get("etag")
         if tag and call.method in ("GET", "HEAD") and _matches(call.headers.get("if-none-match"), tag):
-            return Answer(304, {name: headers[name] for name in ("etag", "cache-control") if name in headers})
+            return Answer(304, {name: headers[name] for name in KEPT_BY_304 if name in headers})
         return Answer(answer.status, headers, answer.body)
 
 
@@ -414,7 +420,7 @@ def faults_of(error: ValidationError) -> list[dict[str, str]]:
 def _version(if_match: str | None) -> int:
     if if_match is None:
         raise PreconditionRequired
-    tag = if_match.strip().removeprefix("W/").strip('"')
+    tag = if_match.strip().removeprefix("W/").strip('"').partition(".")[0]
     return int(tag) if tag.isascii() and tag.isdigit() and len(tag) < 10 else -1
 
 

@@ -21,11 +21,12 @@ from functions.inventory.release_hold import release_hold
 from functions.orders.cancel_order import cancel_order
 from functions.orders.list_my_orders import list_my_orders
 from functions.orders.place_order import place_order
-from shared.runtime import Request, Work
+from shared.runtime import Document, Request, Work
 from shared.runtime.answers import Answer, cursor_of, key_of
 from shared.runtime.problems import PROBLEMS, ValidationFailed
 from shared.runtime.serve import Endpoint, Runtime, serve
 from tests.conftest import Ask
+from tests.issuer import Issuer
 from tests.shared.runtime.declared import standing_in
 
 MUG = {"sku": "mug", "title": "A mug", "price_minor": 100}
@@ -152,6 +153,55 @@ async def test_versions_are_conditions(ask: Ask) -> None:
         fresh = await ask(get_product, path, if_none_match=condition)
         assert (fresh.status, fresh.body, fresh.headers["etag"]) == (304, b"", now)
     assert (await ask(get_product, path, if_none_match=tag)).status == 200
+
+
+async def test_a_version_may_be_part_of_a_tag(ask: Ask, runtime: Runtime) -> None:
+    await ask(create_product, "/v1/products", MUG, roles=("admin",))
+    patch = {"price_minor": 200}
+    for stale in ('"2.1"', '"x.1"', '".1"'):
+        assert (await ask(update_product, "/v1/products/mug", patch, roles=("admin",), if_match=stale)).status == 412
+    changed = await ask(update_product, "/v1/products/mug", patch, roles=("admin",), if_match='"1.345"')
+    assert changed.status == 200
+
+    async def tagged(_request: Request, _work: Work) -> Document:
+        return Document(b"{}", "17.345")
+
+    endpoint = standing_in(runtime, get_product, tagged)
+    answer = await endpoint.handle("GET", "/v1/products/mug", b"", {}, b"")
+    assert answer.headers["etag"] == '"17.345"'
+    fresh = await endpoint.handle("GET", "/v1/products/mug", b"", {"if-none-match": '"17.345"'}, b"")
+    assert (fresh.status, fresh.headers["cache-control"]) == (304, "public, max-age=5")
+
+
+async def test_what_is_cached_without_a_version_is_told_by_its_bytes(ask: Ask) -> None:
+    empty = await ask(list_products, "/v1/products")
+    await ask(create_product, "/v1/products", MUG, roles=("admin",))
+    one = await ask(list_products, "/v1/products")
+    assert empty.headers["etag"] != one.headers["etag"]
+    assert empty.headers["etag"].strip('"').isalnum(), "a strong one"
+    kept = {name: one.headers[name] for name in ("etag", "cache-control")}
+    for method in ("GET", "HEAD"):
+        fresh = await ask(list_products, "/v1/products", method=method, if_none_match=kept["etag"])
+        assert (fresh.status, fresh.headers, fresh.body) == (304, kept, b"")
+    assert (await ask(list_products, "/v1/products", if_none_match=empty.headers["etag"])).body == one.body
+    assert "etag" not in (await ask(list_products, "/v1/products?limit=0")).headers, "a refusal is no answer to keep"
+    assert "etag" not in (await ask(list_my_orders, "/v1/orders", roles=("customer",))).headers
+
+
+async def test_a_304_says_what_its_200_varies_by(runtime: Runtime) -> None:
+    async def varies(_request: Request, _work: Work) -> Answer:
+        return Answer(200, {"vary": "accept-language", "content-type": "text/plain"}, b"hello")
+
+    endpoint = standing_in(runtime, list_products, varies)
+    answer = await endpoint.handle("GET", "/v1/products", b"", {"if-none-match": "*"}, b"")
+    assert (answer.status, answer.headers.keys()) == (304, {"etag", "cache-control", "vary"})
+
+
+async def test_only_what_anybody_may_read_is_kept_by_shared_caches(runtime: Runtime, issuer: Issuer) -> None:
+    endpoint = standing_in(runtime, list_products, show, roles=("admin",), cache_s=9)
+    headers = {"authorization": f"Bearer {issuer.token('ann', 'admin')}"}
+    answer = await endpoint.handle("GET", "/v1/products", b"", headers, b"")
+    assert answer.headers["cache-control"] == "private, max-age=9"
 
 
 async def test_our_own_failure_says_nothing(runtime: Runtime) -> None:
