@@ -146,7 +146,7 @@ def _parameters(declaration: Declaration, trigger: Http, schemas: Schemas) -> li
         for name, schema in model.get("properties", {}).items():
             if name in in_path:
                 listed.append(_parameter(name, "path", True, schema, schemas))
-            elif trigger.method in BODILESS and not (trigger.if_match and name == "expected_version"):
+            elif _in_query(trigger, name):
                 parameter = _parameter(name, "query", name in required, schema, schemas)
                 listed.append(parameter | ({"style": "form", "explode": True} if name in several else {}))
     used = ["IdempotencyKey"] if trigger.idempotent else []
@@ -164,6 +164,12 @@ def _parameter(name: str, place: str, required: bool, schema: Schema, schemas: S
     return given | {"example": example(name, schema, schemas.whole)} if required else given
 
 
+def _in_query(trigger: Http, name: str) -> bool:
+    if trigger.if_match and name == "expected_version":
+        return False
+    return name not in ("media_type", "body") if trigger.takes else trigger.method in BODILESS
+
+
 def _in_path(trigger: Http) -> list[str]:
     return re.findall(r"\{(\w+)\}", trigger.path)
 
@@ -171,6 +177,9 @@ def _in_path(trigger: Http) -> list[str]:
 def _body(declaration: Declaration, trigger: Http, schemas: Schemas) -> Schema:
     if declaration.message is None or trigger.method in BODILESS:
         return {}
+    if trigger.takes:
+        content = {media_type: {"schema": {"type": "string"}} for media_type in trigger.takes}
+        return {"requestBody": {"required": True, "content": content}}
     model = schemas.request(declaration.message)
     elsewhere = {
         *_in_path(trigger),
@@ -213,11 +222,8 @@ def problems(declaration: Declaration, trigger: Http) -> list[type[Problem]]:
     if declaration.message is not None:
         added.add(runtime_problems.ValidationFailed)
     if trigger.method not in BODILESS:
-        added |= {
-            runtime_problems.MalformedBody,
-            runtime_problems.BodyTooLarge,
-            runtime_problems.UnsupportedMediaType,
-        }
+        added |= {runtime_problems.BodyTooLarge, runtime_problems.UnsupportedMediaType}
+        added |= set() if trigger.takes else {runtime_problems.MalformedBody}
     if trigger.idempotent:
         added |= {
             runtime_problems.IdempotencyKeyMissing,

@@ -36,6 +36,7 @@ class Http:
     limit_bytes: int
     cache_s: int | None
     wait: Part | None
+    takes: tuple[str, ...]
 
     @property
     def cache_control(self) -> str | None:
@@ -114,6 +115,7 @@ def http(
     if_match: bool = False,
     limit_bytes: int = 1_048_576,
     cache_s: int | None = None,
+    takes: Sequence[str] = (),
     wait: Part | None = None,
     prepare: Part | None = None,
     call: Part | None = None,
@@ -123,11 +125,15 @@ def http(
 
     An `idempotent` function needs an Idempotency-Key and remembers its answer for `key_days`.
     `cache_s` is the max-age of Cache-Control; every answer then has an ETag.
+    `takes` names the media types of a body that is not JSON: the request's fields `media_type` and `body` (bytes) hold
+    it, and the query fills the others.
     `warm` keeps one instance running on the cluster.
     """
     method, _, path = route.partition(" ")
     roles = (role,) if isinstance(role, str) else role
-    trigger = Http(method, path, status, roles, idempotent, key_days, if_match, limit_bytes, cache_s, wait)
+    trigger = Http(
+        method, path, status, roles, idempotent, key_days, if_match, limit_bytes, cache_s, wait, tuple(takes)
+    )
     return _recorder(trigger, reads, writes, emits, prepare, call, warm)
 
 

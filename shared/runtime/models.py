@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 class Request(BaseModel):
     """Filled from the path, then the query (GET, DELETE) or the JSON body; a field that is not named is a fault.
 
-    From a query a list or tuple takes every value of its repeated parameter.
+    From a query a list or tuple takes every value of its repeated parameter. Where other bodies than JSON are taken,
+    the query fills the model, and its `media_type` and `body` are the body's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

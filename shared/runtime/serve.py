@@ -49,6 +49,7 @@ WAIT_LIMIT_S = 10.0
 NO_CONTENT = Answer(204)
 KEPT_BY_304 = ("etag", "cache-control", "vary")
 """What a 304 repeats of the 200 it stands for (RFC 9110, section 15.4.5)."""
+JSON = ("application/json", "application/merge-patch+json")
 BODILESS = frozenset({"GET", "HEAD", "DELETE"})
 
 TriggerT = TypeVar("TriggerT", Http, OnEvent, Timer)
@@ -179,6 +180,7 @@ class HttpEndpoint(Endpoint[Http]):
         super().__init__(declaration, trigger, runtime)
         self._only_reads = not (declaration.writes or declaration.emits or trigger.idempotent)
         self._match = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", trigger.path)).fullmatch
+        self._query_fills = bool(trigger.takes) or trigger.method in BODILESS
         self._cache_control = trigger.cache_control
         self._fields: Collection[str] = () if declaration.message is None else declaration.message.model_fields
         self._repeatable = frozenset() if declaration.message is None else repeatable(declaration.message)
@@ -198,7 +200,10 @@ class HttpEndpoint(Endpoint[Http]):
         keyed = None
         if trigger.idempotent:
             route = f"{trigger.method} {call.path}"
-            keyed = Keyed(declaration.role, caller.subject, route, call.headers.get("idempotency-key"), call.body)
+            query = call.query if trigger.takes else b""
+            keyed = Keyed(
+                declaration.role, caller.subject, route, call.headers.get("idempotency-key"), call.body, query
+            )
         request = self._request(call, match.groupdict())
         answer = await self._perform(request, caller, cause, keyed, call)
         if trigger.wait is not None and (wait_s := _preferred_wait(call.headers.get("prefer"))) and answer.status < 300:
@@ -250,17 +255,21 @@ class HttpEndpoint(Endpoint[Http]):
             return None
         fields: dict[str, Any] = {}
         faults: list[dict[str, str]] = []
-        if self.trigger.method in BODILESS:
+        elsewhere: dict[str, Any] = path
+        if self.trigger.takes:
+            elsewhere = {**path, "media_type": _media_type(call, self.trigger.takes), "body": call.body}
+        if self._query_fills:
             fields, faults = self._query(call)
         elif call.body:
             fields = self._json_object(call)
         faults += (
-            {"pointer": f"/{name}", "detail": "This is given by the path, not here."} for name in fields.keys() & path
+            {"pointer": f"/{name}", "detail": f"This is given by the {'path' if name in path else 'body'}, not here."}
+            for name in fields.keys() & elsewhere
         )
-        fields |= path
+        fields |= elsewhere
         if self.trigger.if_match:
             fields["expected_version"] = _version(call.headers.get("if-match"))
-        if "\x00" in call.path or b"%00" in call.query or b"\\u0000" in call.body:
+        if "\x00" in call.path or b"%00" in call.query or (not self.trigger.takes and b"\\u0000" in call.body):
             faults.append({"pointer": "", "detail": "The character U+0000 is not taken."})
         try:
             request: BaseModel = model.model_validate(fields)
@@ -287,9 +296,7 @@ class HttpEndpoint(Endpoint[Http]):
         return fields, faults
 
     def _json_object(self, call: Call) -> dict[str, Any]:
-        media_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type not in ("application/json", "application/merge-patch+json"):
-            raise UnsupportedMediaType
+        _media_type(call, JSON)
         try:
             fields = orjson.loads(call.body)
         except orjson.JSONDecodeError as error:
@@ -415,6 +422,16 @@ def faults_of(error: ValidationError) -> list[dict[str, str]]:
         }
         for fault in error.errors(include_url=False, include_input=False, include_context=False)
     ]
+
+
+def _media_type(call: Call, taken: Collection[str]) -> str:
+    """The body's media type, without parameters. Raises UnsupportedMediaType unless it is `taken`."""
+    media_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in taken:
+        raise UnsupportedMediaType(taken=[*taken])
+    if call.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaType(taken=[*taken], detail="A body with a Content-Encoding is not taken.")
+    return media_type
 
 
 def _version(if_match: str | None) -> int:

@@ -127,6 +127,27 @@ def test_openapi_shows_a_repeated_parameter_as_an_array() -> None:
     assert "style" not in named["status"]
 
 
+class Upload(Request):
+    sku: str
+    dry_run: bool = False
+    media_type: str
+    body: bytes
+
+
+def test_openapi_shows_a_body_that_is_not_json() -> None:
+    declared = functions.load("adjust_stock")
+    assert isinstance(declared.trigger, Http)
+    trigger = replace(declared.trigger, path="/v1/uploads/{sku}", takes=("text/csv", "application/x-ndjson"))
+    listed = document([replace(declared, message=Upload, trigger=trigger)])["paths"]["/v1/uploads/{sku}"]["post"]
+    assert listed["requestBody"]["content"].keys() == {"text/csv", "application/x-ndjson"}
+    assert [(one["name"], one["in"]) for one in listed["parameters"] if "name" in one] == [
+        ("sku", "path"),
+        ("dry_run", "query"),
+    ]
+    assert listed["responses"].keys() >= {"413", "415"}
+    assert "malformed-body" not in str(listed)
+
+
 def test_openapi_documents_the_headers_of_a_function(openapi: Any, declarations: list[Declaration]) -> None:
     by_name = {operation["operationId"]: operation for _, _, operation in operations(openapi)}
     for one in declarations:
