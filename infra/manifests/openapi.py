@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from infra.manifests import Files
 from infra.manifests.examples import example
-from infra.manifests.openapi_schemas import REF, Schema, Schemas, result
+from infra.manifests.openapi_schemas import REF, Schema, Schemas, result, streamed
 from shared.runtime import problems as runtime_problems
 from shared.runtime.declare import Declaration, Http
 from shared.runtime.models import repeatable
@@ -266,7 +266,8 @@ def _responses(declaration: Declaration, trigger: Http, schemas: Schemas) -> Sch
     if result(declaration) in (None, type(None)):
         answered["204" if trigger.status == 200 else str(trigger.status)] = success
     else:
-        success["content"] = {JSON: {"schema": schema, "example": example("", schema, schemas.whole)}}
+        pieces = {media_type: {"schema": {"type": "string"}} for media_type in streamed(result(declaration))}
+        success["content"] = pieces or {JSON: {"schema": schema, "example": example("", schema, schemas.whole)}}
         answered[str(trigger.status)] = success
     if trigger.method == "GET" and "ETag" in headers:
         answered["304"] = {"description": "Not changed since the ETag in If-None-Match"}

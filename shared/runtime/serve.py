@@ -7,8 +7,8 @@ An endpoint knows no server. The functions-framework entry (main.py), the one-ma
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from hashlib import blake2b
 from time import perf_counter
@@ -19,7 +19,8 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from shared.runtime import inbox, log, metrics, trace
-from shared.runtime.answers import Answer, Page, encode
+from shared.runtime.answers import Answer, Page, Pour, Stream, encode, gathered
+from shared.runtime.asgi import Aborted, Pouring, Receive, Scope, Send, read_body, send_answer
 from shared.runtime.auth import ANONYMOUS, Caller, Verifier, authorize
 from shared.runtime.db import TRANSIENT, Database
 from shared.runtime.declare import Declaration, Http, OnEvent, Timer
@@ -106,8 +107,13 @@ class Endpoint(Generic[TriggerT]):
         """The largest body taken, in bytes."""
         return self.limit_bytes
 
-    async def handle(self, method: str, path: str, query: bytes, headers: dict[str, str], body: bytes) -> Answer:
-        """Answers one call and never raises: whatever goes wrong is a problem that says nothing internal."""
+    async def handle(
+        self, method: str, path: str, query: bytes, headers: dict[str, str], body: bytes, pour: Pour = gathered
+    ) -> Answer:
+        """Answers one call and never raises: whatever goes wrong is a problem that says nothing internal.
+
+        A streamed answer is handed to `pour`; when that fails, the problem comes too late to be sent.
+        """
         if method == "GET" and path in self._operations:
             return await self._operations[path]()
         started = perf_counter()
@@ -125,17 +131,18 @@ class Endpoint(Generic[TriggerT]):
             }
             self._cold = False
             with log.invocation(**keys):
-                answer = await self._guarded(call, Cause(correlation, headers.get("ce-id"), traceparent))
+                answer = await self._guarded(call, Cause(correlation, headers.get("ce-id"), traceparent), pour, started)
                 elapsed = perf_counter() - started
                 self._duration.observe(elapsed)
                 metrics.INVOCATIONS.labels(self.declaration.name, str(answer.status)).inc()
                 log.logger().info("answered", status=answer.status, duration_ms=round(elapsed * 1000, 2))
         return answer
 
-    async def _guarded(self, call: Call, cause: Cause) -> Answer:
+    async def _guarded(self, call: Call, cause: Cause, pour: Pour, started: float) -> Answer:
         try:
             async with asyncio.timeout(self.runtime.settings.handler_timeout_s):
-                return await self.respond(call, cause)
+                answer = await self.respond(call, cause)
+            return answer if answer.rest is None else await self._poured(answer, answer.rest, pour, started)
         except Problem as problem:
             return answer_to(problem)
         except TRANSIENT as error:
@@ -144,6 +151,15 @@ class Endpoint(Generic[TriggerT]):
         except Exception:  # noqa: BLE001 - a defect of ours: logged with its trace, answered without it
             log.logger().exception("handler failed")
             return answer_to(InternalError())
+
+    async def _poured(self, answer: Answer, rest: AsyncGenerator[bytes, None], pour: Pour, started: float) -> Answer:
+        left_s = self.runtime.settings.stream_timeout_s - (perf_counter() - started)
+        try:
+            async with asyncio.timeout(left_s) as limit, aclosing(rest):
+                return await pour(answer, rest)
+        except Exception as error:
+            log.logger().warning("stream cut short", error=type(error).__name__, too_long=limit.expired())
+            raise
 
     async def respond(self, call: Call, cause: Cause) -> Answer:
         raise NotImplementedError
@@ -229,10 +245,30 @@ class HttpEndpoint(Endpoint[Http]):
             if keyed and (earlier := await keyed.earlier_answer(work.claimed)):
                 return earlier
             result = await declaration.function(*arguments, work)
+            if isinstance(result, Stream):
+                return await self._begun(result, work)
             answer = encode(result, self.trigger.status, _page_path(call) if isinstance(result, Page) else "")
             if keyed and answer.status < 300:
                 keyed.store(work.db, answer, self.trigger.key_days)
         return answer
+
+    async def _begun(self, stream: Stream, work: Work) -> Answer:
+        """The first piece is read as any answer is: what is wrong by then is told by the status."""
+        if self.trigger.idempotent:
+            raise TypeError("a stream cannot be remembered under an idempotency key")
+        first, key = await stream.piece(None, work)
+        rest = None if key is None else self._rest(stream, key, work)
+        return Answer(self.trigger.status, stream.headers(), first, rest)
+
+    async def _rest(self, stream: Stream, key: Any, first: Work) -> AsyncGenerator[bytes, None]:
+        """Each piece in a unit of its own: nothing is held while the caller takes its time over the last."""
+        while key is not None:
+            async with (
+                asyncio.timeout(self.runtime.settings.handler_timeout_s),
+                self.reading(first.caller, first.cause) as work,
+            ):
+                piece, key = await stream.piece(key, work)
+            yield piece
 
     async def _waited(self, answer: Answer, wait_s: float, caller: Caller, cause: Cause) -> Answer:
         """Reads the resource afresh until it is final or the time is over (RFC 7240, `wait`)."""
@@ -309,12 +345,12 @@ class HttpEndpoint(Endpoint[Http]):
         headers = answer.headers
         if self._cache_control is not None and answer.status == 200:
             headers = {**headers, "cache-control": self._cache_control}
-            if "etag" not in headers:
+            if "etag" not in headers and answer.rest is None:
                 headers["etag"] = f'"{blake2b(answer.body, digest_size=8).hexdigest()}"'
         tag = headers.get("etag")
         if tag and call.method in ("GET", "HEAD") and _matches(call.headers.get("if-none-match"), tag):
             return Answer(304, {name: headers[name] for name in KEPT_BY_304 if name in headers})
-        return Answer(answer.status, headers, answer.body)
+        return Answer(answer.status, headers, answer.body, answer.rest)
 
 
 class EventEndpoint(Endpoint[OnEvent]):
@@ -461,11 +497,6 @@ def _page_path(call: Call) -> str:
     return f"{call.path}?{urlencode([*query, ('cursor', '')])}"
 
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-
 async def serve(endpoint: Endpoint[Any], scope: Scope, receive: Receive, send: Send) -> None:
     """One ASGI exchange with `endpoint`."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -474,30 +505,10 @@ async def serve(endpoint: Endpoint[Any], scope: Scope, receive: Receive, send: S
     except BodyTooLarge as problem:
         await send_answer(answer_to(problem), scope, send)
         return
-    answer = await endpoint.handle(scope["method"], scope["path"], scope.get("query_string", b""), headers, body)
-    await send_answer(answer, scope, send)
-
-
-async def read_body(receive: Receive, headers: dict[str, str], limit_bytes: int) -> bytes:
-    """Raises BodyTooLarge as soon as it is known, before the rest is read."""
-    declared = headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > limit_bytes:
-        raise BodyTooLarge(limit_bytes=limit_bytes)
-    chunks, size, more = [], 0, True
-    while more:
-        message = await receive()
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit_bytes:
-            raise BodyTooLarge(limit_bytes=limit_bytes)
-        chunks.append(chunk)
-        more = message.get("more_body", False)
-    return b"".join(chunks)
-
-
-async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
-    if answer.status not in (204, 304):
-        headers.append((b"content-length", str(len(answer.body)).encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
+    pouring = Pouring(scope, receive, send)
+    query = scope.get("query_string", b"")
+    answer = await endpoint.handle(scope["method"], scope["path"], query, headers, body, pouring)
+    if not pouring.begun:
+        await send_answer(answer, scope, send)
+    elif not pouring.ended:
+        raise Aborted("the stream was cut short")

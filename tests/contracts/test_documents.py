@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from jsonschema import Draft202012Validator, validate
@@ -14,7 +14,7 @@ from referencing.jsonschema import DRAFT202012
 import functions
 from infra.manifests import ROOT
 from infra.manifests.openapi import document
-from shared.runtime import Request
+from shared.runtime import Request, Stream, Work
 from shared.runtime.declare import Declaration, Http
 from shared.runtime.events import EVENTS
 
@@ -125,6 +125,16 @@ def test_openapi_shows_a_repeated_parameter_as_an_array() -> None:
         assert (named[name]["style"], named[name]["explode"]) == ("form", True)
     assert named["colours"]["schema"]["type"] == "array"
     assert "style" not in named["status"]
+
+
+def test_openapi_shows_a_stream_by_its_media_types() -> None:
+    async def export(work: Work) -> Annotated[Stream, "text/csv", "application/x-ndjson"]:
+        raise NotImplementedError
+
+    declared = replace(functions.load("list_products"), function=export, message=None)
+    (listed,) = document([declared])["paths"].values()
+    content = listed["get"]["responses"]["200"]["content"]
+    assert content == {kind: {"schema": {"type": "string"}} for kind in ("text/csv", "application/x-ndjson")}
 
 
 class Upload(Request):
