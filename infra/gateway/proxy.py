@@ -10,11 +10,13 @@ from aiohttp import (
     ClientSession,
     ClientTimeout,
     DummyCookieJar,
+    StreamReader,
     TCPConnector,
 )
 from yarl import URL
 
 from infra.local.routes import NoRoute, OtherMethods, Routes
+from shared.runtime.asgi import Receive, Scope, Send, caller_gone
 from shared.runtime.log import logger
 from shared.runtime.problems import (
     MethodNotAllowed,
@@ -22,7 +24,6 @@ from shared.runtime.problems import (
     RouteNotFound,
     Unavailable,
 )
-from shared.runtime.serve import Receive, Scope, Send
 
 TABLE = Path(__file__).parent / "routes.json"
 HOP_BY_HOP = frozenset(
@@ -39,8 +40,8 @@ HOP_BY_HOP = frozenset(
 )
 """RFC 9110, section 7.6.1: these are for one connection only."""
 HEALTH = frozenset({"/health/live", "/health/ready"})
-DEADLINE = ClientTimeout(total=60, connect=5)
-"""A cold start and the longest `Prefer: wait` fit in it."""
+DEADLINE = ClientTimeout(connect=5, sock_read=60)
+"""For the first byte and between two: a cold start and the longest `Prefer: wait` fit in it. A stream ends itself."""
 
 
 class Unreachable(Problem, status=502, title="The function did not answer", retry_after_s=1):
@@ -105,8 +106,11 @@ class Gateway:
                     }
                 )
                 begun = True
-                async for chunk in answer.content.iter_any():
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                if answer.content_length is None:
+                    await _stream(answer.content, receive, send)
+                else:
+                    async for chunk in answer.content.iter_any():
+                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 await send({"type": "http.response.body", "body": b""})
         except (TimeoutError, ClientError, OSError) as error:
             logger().warning("not passed on", service=service, error=type(error).__name__)
@@ -157,6 +161,18 @@ async def _body(receive: Receive) -> AsyncIterator[bytes]:
             yield message["body"]
         if not message.get("more_body"):
             return
+
+
+async def _stream(content: StreamReader, receive: Receive, send: Send) -> None:
+    """Ends when the caller is gone, so that the function learns of it. It had the whole body before it began."""
+    gone = asyncio.create_task(caller_gone(receive))
+    try:
+        async for chunk in content.iter_any():
+            if gone.done():
+                return
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    finally:
+        gone.cancel()
 
 
 def _problem(error: Exception) -> Problem:

@@ -17,22 +17,11 @@ from infra.local.issuer import Issuer, TokenRequest
 from infra.local.paths import CHECKOUT
 from infra.local.routes import NoRoute, OtherMethods, Routes
 from shared.runtime.answers import Answer
+from shared.runtime.asgi import Receive, Scope, Send, read_body, send_answer
 from shared.runtime.declare import Declaration, Http
 from shared.runtime.metrics import exposition
 from shared.runtime.problems import BodyTooLarge, MethodNotAllowed, RouteNotFound, ValidationFailed
-from shared.runtime.serve import (
-    Endpoint,
-    Receive,
-    Runtime,
-    Scope,
-    Send,
-    answer_to,
-    endpoint,
-    faults_of,
-    read_body,
-    send_answer,
-    serve,
-)
+from shared.runtime.serve import Endpoint, Runtime, answer_to, endpoint, faults_of, serve
 from shared.runtime.settings import Settings, settings
 
 Page = Callable[[bytes], Awaitable[Answer]]

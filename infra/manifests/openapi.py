@@ -14,9 +14,10 @@ from pydantic import TypeAdapter
 
 from infra.manifests import Files
 from infra.manifests.examples import example
-from infra.manifests.openapi_schemas import REF, Schema, Schemas, result
+from infra.manifests.openapi_schemas import REF, Schema, Schemas, result, streamed
 from shared.runtime import problems as runtime_problems
 from shared.runtime.declare import Declaration, Http
+from shared.runtime.models import repeatable
 from shared.runtime.problems import PROBLEMS, Problem
 from shared.runtime.serve import BODILESS, WAIT_LIMIT_S
 
@@ -150,12 +151,13 @@ def _parameters(declaration: Declaration, trigger: Http, schemas: Schemas) -> li
     listed: list[Schema] = []
     if declaration.message is not None:
         model = schemas.request(declaration.message)
-        required = model.get("required", [])
+        required, several = model.get("required", []), repeatable(declaration.message)
         for name, schema in model.get("properties", {}).items():
             if name in in_path:
                 listed.append(_parameter(name, "path", True, schema, schemas))
-            elif trigger.method in BODILESS and not (trigger.if_match and name == "expected_version"):
-                listed.append(_parameter(name, "query", name in required, schema, schemas))
+            elif _in_query(trigger, name):
+                parameter = _parameter(name, "query", name in required, schema, schemas)
+                listed.append(parameter | ({"style": "form", "explode": True} if name in several else {}))
     used = [] if not trigger.idempotent else ["IdempotencyKey" if trigger.key_required else "OptionalIdempotencyKey"]
     used += ["IfMatch"] if trigger.if_match else []
     used += ["PreferWait"] if trigger.wait is not None else []
@@ -171,6 +173,12 @@ def _parameter(name: str, place: str, required: bool, schema: Schema, schemas: S
     return given | {"example": example(name, schema, schemas.whole)} if required else given
 
 
+def _in_query(trigger: Http, name: str) -> bool:
+    if trigger.if_match and name == "expected_version":
+        return False
+    return name not in ("media_type", "body") if trigger.takes else trigger.method in BODILESS
+
+
 def _in_path(trigger: Http) -> list[str]:
     return re.findall(r"\{(\w+)\}", trigger.path)
 
@@ -178,6 +186,9 @@ def _in_path(trigger: Http) -> list[str]:
 def _body(declaration: Declaration, trigger: Http, schemas: Schemas) -> Schema:
     if declaration.message is None or trigger.method in BODILESS:
         return {}
+    if trigger.takes:
+        content = {media_type: {"schema": {"type": "string"}} for media_type in trigger.takes}
+        return {"requestBody": {"required": True, "content": content}}
     model = schemas.request(declaration.message)
     elsewhere = {
         *_in_path(trigger),
@@ -220,11 +231,8 @@ def problems(declaration: Declaration, trigger: Http) -> list[type[Problem]]:
     if declaration.message is not None:
         added.add(runtime_problems.ValidationFailed)
     if trigger.method not in BODILESS:
-        added |= {
-            runtime_problems.MalformedBody,
-            runtime_problems.BodyTooLarge,
-            runtime_problems.UnsupportedMediaType,
-        }
+        added |= {runtime_problems.BodyTooLarge, runtime_problems.UnsupportedMediaType}
+        added |= set() if trigger.takes else {runtime_problems.MalformedBody}
     if trigger.idempotent:
         added |= {
             runtime_problems.IdempotencyKeyMissing,
@@ -252,8 +260,9 @@ def _responses(declaration: Declaration, trigger: Http, schemas: Schemas) -> Sch
             "description": "The next page, `rel=next` (RFC 8288).",
             "schema": {"type": "string"},
         }
-    if trigger.cache_s is not None:
-        headers["Cache-Control"] = {"schema": {"type": "string", "const": f"public, max-age={trigger.cache_s}"}}
+    if trigger.cache_control is not None:
+        headers.setdefault("ETag", {"description": "Changes with the answer.", "schema": {"type": "string"}})
+        headers["Cache-Control"] = {"schema": {"type": "string", "const": trigger.cache_control}}
     if trigger.wait is not None:
         headers["Preference-Applied"] = {
             "description": "The wait that was granted.",
@@ -266,7 +275,8 @@ def _responses(declaration: Declaration, trigger: Http, schemas: Schemas) -> Sch
     if result(declaration) in (None, type(None)):
         answered["204" if trigger.status == 200 else str(trigger.status)] = success
     else:
-        success["content"] = {JSON: {"schema": schema, "example": example("", schema, schemas.whole)}}
+        pieces = {media_type: {"schema": {"type": "string"}} for media_type in streamed(result(declaration))}
+        success["content"] = pieces or {JSON: {"schema": schema, "example": example("", schema, schemas.whole)}}
         answered[str(trigger.status)] = success
     if trigger.method == "GET" and "ETag" in headers:
         answered["304"] = {"description": "Not changed since the ETag in If-None-Match"}

@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from shared.runtime.answers import Page
+from shared.runtime.answers import Page, Stream
 from shared.runtime.declare import Declaration
 
 Schema = dict[str, Any]
@@ -105,6 +105,12 @@ class Schemas:
 def result(declaration: Declaration) -> Any:
     """The return type, with what `Annotated` says of prerendered ones."""
     return get_type_hints(declaration.function, include_extras=True).get("return")
+
+
+def streamed(kind: Any) -> tuple[str, ...]:
+    """The media types of `Annotated[Stream, "text/csv"]`; of what is no stream none."""
+    base, *notes = get_args(kind) if get_origin(kind) is Annotated else (kind,)
+    return (*notes,) or ("application/octet-stream",) if base is Stream else ()
 
 
 def _unwrapped(kind: Any) -> Any:

@@ -16,7 +16,8 @@ from shared.runtime.declare import Declaration, Http, OnEvent, Timer
 from shared.runtime.events import PARTITIONS
 
 TIMEOUT_S = 90
-"""More than a handler's 20 s and a KafkaSource's 30 s; also the grace that Knative gives when it drains an instance."""
+"""More than a handler's 20 s, a KafkaSource's 30 s and a stream's 80 s; also the grace that Knative gives when it
+drains an instance."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What every function runs on. The runtime knows no commerce."""
 
-from shared.runtime.answers import Answer, Document, Page, key_of
+from shared.runtime.answers import Answer, Document, Page, Stream, key_of
 from shared.runtime.auth import Caller
 from shared.runtime.declare import http, on_event, timer
 from shared.runtime.egress import Egress
@@ -20,6 +20,7 @@ __all__ = [
     "Paged",
     "Problem",
     "Request",
+    "Stream",
     "View",
     "Work",
     "http",

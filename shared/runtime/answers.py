@@ -1,7 +1,8 @@
 """What a function gives back, as the bytes of an HTTP answer."""
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -9,23 +10,40 @@ import orjson
 from pydantic import BaseModel
 
 from shared.runtime.problems import ValidationFailed
+from shared.runtime.work import Work
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """`rest` is what comes after `body`, of an answer that is sent while it is read."""
+
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    rest: AsyncGenerator[bytes, None] | None = None
+
+
+Pour = Callable[[Answer, AsyncIterator[bytes]], Awaitable[Answer]]
+"""Takes an answer and its rest to whoever asked."""
+
+
+async def gathered(answer: Answer, rest: AsyncIterator[bytes]) -> Answer:
+    """The answer in one piece, for callers inside the same process."""
+    return Answer(answer.status, answer.headers, b"".join([answer.body, *[piece async for piece in rest]]))
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A body that is JSON already, with the version that is its ETag."""
+    """A body that is JSON already, with the version that is its ETag.
+
+    Where more than the version changes the body, the ETag is the version, a dot and what else tells bodies apart:
+    "17.345". If-Match heeds the version alone.
+    """
 
     body: bytes
-    version: int | None = None
+    version: int | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +56,26 @@ class Page(Generic[Item]):
     items: list[Item]
     next_key: tuple[Any, ...] | None = None
     about: BaseModel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A body of any length, read and sent piece by piece: nothing is held while the caller is slow.
+
+    `piece(None, work)` gives the first piece and the key that the next is asked for by; the last gives None as key. The
+    first is read in the function's own unit of work, each other in a new one that only reads: so keep no `work`, and
+    let a key be a sort key, as in pages. Pieces of some 100 kB are a good size. `filename` makes it a download.
+    """
+
+    content_type: str
+    piece: Callable[[Any, Work], Awaitable[tuple[bytes, Any]]]
+    filename: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        if self.filename is None:
+            return {"content-type": self.content_type}
+        name = re.sub(r"[^A-Za-z0-9._-]", "_", self.filename)
+        return {"content-type": self.content_type, "content-disposition": f'attachment; filename="{name}"'}
 
 
 def cursor_of(key: tuple[Any, ...]) -> str:

@@ -21,7 +21,10 @@ REGISTRY: dict[str, "Declaration"] = {}
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """`limit_bytes` is the largest body taken. `wait` reads the resource afresh until it is final (`Prefer: wait`)."""
+    """`limit_bytes` is the largest body taken. `wait` reads the resource afresh until it is final (`Prefer: wait`).
+
+    What is cached for `cache_s` may differ by the path and the query, never by the caller.
+    """
 
     method: str
     path: str
@@ -34,6 +37,14 @@ class Http:
     limit_bytes: int
     cache_s: int | None
     wait: Part | None
+    takes: tuple[str, ...]
+
+    @property
+    def cache_control(self) -> str | None:
+        """Caches that are shared keep only what anybody may read."""
+        if self.cache_s is None:
+            return None
+        return f"{'public' if 'public' in self.roles else 'private'}, max-age={self.cache_s}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +116,7 @@ def http(
     if_match: bool = False,
     limit_bytes: int = 1_048_576,
     cache_s: int | None = None,
+    takes: Sequence[str] = (),
     wait: Part | None = None,
     prepare: Part | None = None,
     call: Part | None = None,
@@ -114,7 +126,10 @@ def http(
 
     An `idempotent` function needs an Idempotency-Key, or takes one where it is "optional", and remembers its answer for
     `key_days`.
-    `cache_s` is the max-age of Cache-Control. `warm` keeps one instance running on the cluster.
+    `cache_s` is the max-age of Cache-Control; every answer then has an ETag.
+    `takes` names the media types of a body that is not JSON: the request's fields `media_type` and `body` (bytes) hold
+    it, and the query fills the others.
+    `warm` keeps one instance running on the cluster.
     """
     method, _, path = route.partition(" ")
     roles = (role,) if isinstance(role, str) else role
@@ -130,6 +145,7 @@ def http(
         limit_bytes,
         cache_s,
         wait,
+        tuple(takes),
     )
     return _recorder(trigger, reads, writes, emits, prepare, call, warm)
 

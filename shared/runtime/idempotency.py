@@ -28,13 +28,17 @@ on conflict (function, principal, route, key) do update
 
 
 class Keyed:
-    """One request with its key: scope is (function, caller, concrete path, key)."""
+    """One request with its key: scope is (function, caller, concrete path, key); `query` where that says more."""
 
-    def __init__(self, function: str, principal: str, route: str, key: str | None, body: bytes) -> None:
+    def __init__(
+        self, function: str, principal: str, route: str, key: str | None, body: bytes, query: bytes = b""
+    ) -> None:
         if not key or len(key) > 255:
             raise IdempotencyKeyMissing
         self._scope = {"function": function, "principal": principal, "route": route, "key": key}
-        self._fingerprint = sha256(body).digest()
+        digest = sha256(query + b"\0" if query else b"")
+        digest.update(body)
+        self._fingerprint = digest.digest()
         self._claimed: Pending | None = None
 
     def claim(self, db: Db) -> Pending:

@@ -8,7 +8,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 INVOCATIONS = Counter("shop_function_invocations", "Invocations by their answer", ["function", "status"])
 DURATION = Histogram(
     "shop_function_duration_seconds",
-    "Time from the request's last byte to the answer",
+    "Time from the request's last byte to the answer, of a stream to its end",
     ["function"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
 )

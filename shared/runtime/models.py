@@ -1,12 +1,17 @@
 """Base models of what comes in by HTTP and what goes out."""
 
-from typing import Annotated
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class Request(BaseModel):
-    """Filled from the path, then the query (GET, DELETE) or the JSON body; a field that is not named is a fault."""
+    """Filled from the path, then the query (GET, DELETE) or the JSON body; a field that is not named is a fault.
+
+    From a query a list or tuple takes every value of its repeated parameter. Where other bodies than JSON are taken,
+    the query fills the model, and its `media_type` and `body` are the body's.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -22,3 +27,15 @@ class View(BaseModel):
     """A representation of a resource; a field named `version` is also its ETag."""
 
     model_config = ConfigDict(frozen=True)
+
+
+def repeatable(model: type[BaseModel]) -> frozenset[str]:
+    """The fields that hold several values, and so may be repeated in a query."""
+    return frozenset(name for name, field in model.model_fields.items() if _is_several(field.annotation))
+
+
+def _is_several(annotation: Any) -> bool:
+    origin = get_origin(annotation) or annotation
+    if origin in (Annotated, Union, UnionType):
+        return any(_is_several(inner) for inner in get_args(annotation))
+    return origin in (list, tuple)

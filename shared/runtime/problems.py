@@ -61,7 +61,7 @@ class Unavailable(Problem, status=503, title="Not available for the moment", ret
     pass
 
 
-class MalformedBody(Problem, status=400, title="The body is not valid JSON"):
+class MalformedBody(Problem, status=400, title="The body is not well formed"):
     pass
 
 
@@ -71,8 +71,13 @@ class ValidationFailed(Problem, status=422, title="The request is not valid"):
     errors: list[dict[str, str]]
 
 
-class UnsupportedMediaType(Problem, status=415, title="The body must be application/json"):
-    pass
+class UnsupportedMediaType(Problem, status=415, title="The body is not of a kind that is taken here"):
+    """`taken` are the media types that are; a body that is compressed is of none (RFC 9110, section 15.5.16)."""
+
+    taken: list[str]
+
+    def headers(self) -> dict[str, str]:
+        return {**Problem.headers(self), "accept": ", ".join(self.taken), "accept-encoding": "identity"}
 
 
 class BodyTooLarge(Problem, status=413, title="The body is too large"):

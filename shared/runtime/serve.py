@@ -6,9 +6,11 @@ An endpoint knows no server. The functions-framework entry (main.py), the one-ma
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import AbstractAsyncContextManager
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
+from hashlib import blake2b
 from time import perf_counter
 from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import parse_qsl, urlencode
@@ -17,7 +19,8 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from shared.runtime import inbox, log, metrics, trace
-from shared.runtime.answers import Answer, Page, encode
+from shared.runtime.answers import Answer, Page, Pour, Stream, encode, gathered
+from shared.runtime.asgi import Aborted, Pouring, Receive, Scope, Send, read_body, send_answer
 from shared.runtime.auth import ANONYMOUS, Caller, Verifier, authorize
 from shared.runtime.db import TRANSIENT, Database
 from shared.runtime.declare import Declaration, Http, OnEvent, Timer
@@ -25,6 +28,7 @@ from shared.runtime.egress import Egress
 from shared.runtime.events import Envelope, family
 from shared.runtime.idempotency import Keyed
 from shared.runtime.ids import new_id
+from shared.runtime.models import repeatable
 from shared.runtime.problems import (
     BodyTooLarge,
     InternalError,
@@ -44,6 +48,9 @@ from shared.runtime.work import Cause, Claim, Work, unit_of_reading, unit_of_wor
 EVENT_LIMIT_BYTES = 2_097_152
 WAIT_LIMIT_S = 10.0
 NO_CONTENT = Answer(204)
+KEPT_BY_304 = ("etag", "cache-control", "vary")
+"""What a 304 repeats of the 200 it stands for (RFC 9110, section 15.4.5)."""
+JSON = ("application/json", "application/merge-patch+json")
 BODILESS = frozenset({"GET", "HEAD", "DELETE"})
 
 TriggerT = TypeVar("TriggerT", Http, OnEvent, Timer)
@@ -100,8 +107,13 @@ class Endpoint(Generic[TriggerT]):
         """The largest body taken, in bytes."""
         return self.limit_bytes
 
-    async def handle(self, method: str, path: str, query: bytes, headers: dict[str, str], body: bytes) -> Answer:
-        """Answers one call and never raises: whatever goes wrong is a problem that says nothing internal."""
+    async def handle(
+        self, method: str, path: str, query: bytes, headers: dict[str, str], body: bytes, pour: Pour = gathered
+    ) -> Answer:
+        """Answers one call and never raises: whatever goes wrong is a problem that says nothing internal.
+
+        A streamed answer is handed to `pour`; when that fails, the problem comes too late to be sent.
+        """
         if method == "GET" and path in self._operations:
             return await self._operations[path]()
         started = perf_counter()
@@ -119,17 +131,18 @@ class Endpoint(Generic[TriggerT]):
             }
             self._cold = False
             with log.invocation(**keys):
-                answer = await self._guarded(call, Cause(correlation, headers.get("ce-id"), traceparent))
+                answer = await self._guarded(call, Cause(correlation, headers.get("ce-id"), traceparent), pour, started)
                 elapsed = perf_counter() - started
                 self._duration.observe(elapsed)
                 metrics.INVOCATIONS.labels(self.declaration.name, str(answer.status)).inc()
                 log.logger().info("answered", status=answer.status, duration_ms=round(elapsed * 1000, 2))
         return answer
 
-    async def _guarded(self, call: Call, cause: Cause) -> Answer:
+    async def _guarded(self, call: Call, cause: Cause, pour: Pour, started: float) -> Answer:
         try:
             async with asyncio.timeout(self.runtime.settings.handler_timeout_s):
-                return await self.respond(call, cause)
+                answer = await self.respond(call, cause)
+            return answer if answer.rest is None else await self._poured(answer, answer.rest, pour, started)
         except Problem as problem:
             return answer_to(problem)
         except TRANSIENT as error:
@@ -138,6 +151,15 @@ class Endpoint(Generic[TriggerT]):
         except Exception:  # noqa: BLE001 - a defect of ours: logged with its trace, answered without it
             log.logger().exception("handler failed")
             return answer_to(InternalError())
+
+    async def _poured(self, answer: Answer, rest: AsyncGenerator[bytes, None], pour: Pour, started: float) -> Answer:
+        left_s = self.runtime.settings.stream_timeout_s - (perf_counter() - started)
+        try:
+            async with asyncio.timeout(left_s) as limit, aclosing(rest):
+                return await pour(answer, rest)
+        except Exception as error:
+            log.logger().warning("stream cut short", error=type(error).__name__, too_long=limit.expired())
+            raise
 
     async def respond(self, call: Call, cause: Cause) -> Answer:
         raise NotImplementedError
@@ -174,6 +196,10 @@ class HttpEndpoint(Endpoint[Http]):
         super().__init__(declaration, trigger, runtime)
         self._only_reads = not (declaration.writes or declaration.emits or trigger.idempotent)
         self._match = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", trigger.path)).fullmatch
+        self._query_fills = bool(trigger.takes) or trigger.method in BODILESS
+        self._cache_control = trigger.cache_control
+        self._fields: Collection[str] = () if declaration.message is None else declaration.message.model_fields
+        self._repeatable = frozenset() if declaration.message is None else repeatable(declaration.message)
 
     def body_limit(self) -> int:
         return self.trigger.limit_bytes
@@ -190,7 +216,10 @@ class HttpEndpoint(Endpoint[Http]):
         keyed = None
         if trigger.key_required or (trigger.idempotent and "idempotency-key" in call.headers):
             route = f"{trigger.method} {call.path}"
-            keyed = Keyed(declaration.role, caller.subject, route, call.headers.get("idempotency-key"), call.body)
+            query = call.query if trigger.takes else b""
+            keyed = Keyed(
+                declaration.role, caller.subject, route, call.headers.get("idempotency-key"), call.body, query
+            )
         request = self._request(call, match.groupdict())
         answer = await self._perform(request, caller, cause, keyed, call)
         if trigger.wait is not None and (wait_s := _preferred_wait(call.headers.get("prefer"))) and answer.status < 300:
@@ -216,10 +245,30 @@ class HttpEndpoint(Endpoint[Http]):
             if keyed and (earlier := await keyed.earlier_answer(work.claimed)):
                 return earlier
             result = await declaration.function(*arguments, work)
+            if isinstance(result, Stream):
+                return await self._begun(result, work)
             answer = encode(result, self.trigger.status, _page_path(call) if isinstance(result, Page) else "")
             if keyed and answer.status < 300:
                 keyed.store(work.db, answer, self.trigger.key_days)
         return answer
+
+    async def _begun(self, stream: Stream, work: Work) -> Answer:
+        """The first piece is read as any answer is: what is wrong by then is told by the status."""
+        if self.trigger.idempotent:
+            raise TypeError("a stream cannot be remembered under an idempotency key")
+        first, key = await stream.piece(None, work)
+        rest = None if key is None else self._rest(stream, key, work)
+        return Answer(self.trigger.status, stream.headers(), first, rest)
+
+    async def _rest(self, stream: Stream, key: Any, first: Work) -> AsyncGenerator[bytes, None]:
+        """Each piece in a unit of its own: nothing is held while the caller takes its time over the last."""
+        while key is not None:
+            async with (
+                asyncio.timeout(self.runtime.settings.handler_timeout_s),
+                self.reading(first.caller, first.cause) as work,
+            ):
+                piece, key = await stream.piece(key, work)
+            yield piece
 
     async def _waited(self, answer: Answer, wait_s: float, caller: Caller, cause: Cause) -> Answer:
         """Reads the resource afresh until it is final or the time is over (RFC 7240, `wait`)."""
@@ -241,17 +290,22 @@ class HttpEndpoint(Endpoint[Http]):
         if model is None:
             return None
         fields: dict[str, Any] = {}
-        if self.trigger.method in BODILESS:
-            fields = dict(parse_qsl(call.query.decode("latin-1"), keep_blank_values=True))
+        faults: list[dict[str, str]] = []
+        elsewhere: dict[str, Any] = path
+        if self.trigger.takes:
+            elsewhere = {**path, "media_type": _media_type(call, self.trigger.takes), "body": call.body}
+        if self._query_fills:
+            fields, faults = self._query(call)
         elif call.body:
             fields = self._json_object(call)
-        faults = [
-            {"pointer": f"/{name}", "detail": "This is given by the path, not here."} for name in fields.keys() & path
-        ]
-        fields |= path
+        faults += (
+            {"pointer": f"/{name}", "detail": f"This is given by the {'path' if name in path else 'body'}, not here."}
+            for name in fields.keys() & elsewhere
+        )
+        fields |= elsewhere
         if self.trigger.if_match:
             fields["expected_version"] = _version(call.headers.get("if-match"))
-        if "\x00" in call.path or b"%00" in call.query or b"\\u0000" in call.body:
+        if "\x00" in call.path or b"%00" in call.query or (not self.trigger.takes and b"\\u0000" in call.body):
             faults.append({"pointer": "", "detail": "The character U+0000 is not taken."})
         try:
             request: BaseModel = model.model_validate(fields)
@@ -261,10 +315,24 @@ class HttpEndpoint(Endpoint[Http]):
             raise ValidationFailed(errors=faults)
         return request
 
+    def _query(self, call: Call) -> tuple[dict[str, Any], list[dict[str, str]]]:
+        """The fields that the query gives, and those faults in it that the model will not see."""
+        pairs = parse_qsl(call.query.decode("latin-1"), keep_blank_values=True)
+        fields: dict[str, Any] = dict(pairs)
+        faults = []
+        if len(fields) < len(pairs):
+            times = Counter(name for name, _ in pairs)
+            faults = [
+                {"pointer": f"/{name}", "detail": f"This is given {times[name]} times, and taken once."}
+                for name in self._fields
+                if times[name] > 1 and name not in self._repeatable
+            ]
+        for name in self._repeatable & fields.keys():
+            fields[name] = [value for given, value in pairs if given == name]
+        return fields, faults
+
     def _json_object(self, call: Call) -> dict[str, Any]:
-        media_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type not in ("application/json", "application/merge-patch+json"):
-            raise UnsupportedMediaType
+        _media_type(call, JSON)
         try:
             fields = orjson.loads(call.body)
         except orjson.JSONDecodeError as error:
@@ -275,12 +343,14 @@ class HttpEndpoint(Endpoint[Http]):
 
     def _conditional(self, answer: Answer, call: Call) -> Answer:
         headers = answer.headers
-        if self.trigger.cache_s is not None and answer.status == 200:
-            headers = {**headers, "cache-control": f"public, max-age={self.trigger.cache_s}"}
+        if self._cache_control is not None and answer.status == 200:
+            headers = {**headers, "cache-control": self._cache_control}
+            if "etag" not in headers and answer.rest is None:
+                headers["etag"] = f'"{blake2b(answer.body, digest_size=8).hexdigest()}"'
         tag = headers.get("etag")
         if tag and call.method in ("GET", "HEAD") and _matches(call.headers.get("if-none-match"), tag):
-            return Answer(304, {name: headers[name] for name in ("etag", "cache-control") if name in headers})
-        return Answer(answer.status, headers, answer.body)
+            return Answer(304, {name: headers[name] for name in KEPT_BY_304 if name in headers})
+        return Answer(answer.status, headers, answer.body, answer.rest)
 
 
 class EventEndpoint(Endpoint[OnEvent]):
@@ -390,10 +460,20 @@ def faults_of(error: ValidationError) -> list[dict[str, str]]:
     ]
 
 
+def _media_type(call: Call, taken: Collection[str]) -> str:
+    """The body's media type, without parameters. Raises UnsupportedMediaType unless it is `taken`."""
+    media_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in taken:
+        raise UnsupportedMediaType(taken=[*taken])
+    if call.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaType(taken=[*taken], detail="A body with a Content-Encoding is not taken.")
+    return media_type
+
+
 def _version(if_match: str | None) -> int:
     if if_match is None:
         raise PreconditionRequired
-    tag = if_match.strip().removeprefix("W/").strip('"')
+    tag = if_match.strip().removeprefix("W/").strip('"').partition(".")[0]
     return int(tag) if tag.isascii() and tag.isdigit() and len(tag) < 10 else -1
 
 
@@ -417,11 +497,6 @@ def _page_path(call: Call) -> str:
     return f"{call.path}?{urlencode([*query, ('cursor', '')])}"
 
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-
 async def serve(endpoint: Endpoint[Any], scope: Scope, receive: Receive, send: Send) -> None:
     """One ASGI exchange with `endpoint`."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -430,30 +505,10 @@ async def serve(endpoint: Endpoint[Any], scope: Scope, receive: Receive, send: S
     except BodyTooLarge as problem:
         await send_answer(answer_to(problem), scope, send)
         return
-    answer = await endpoint.handle(scope["method"], scope["path"], scope.get("query_string", b""), headers, body)
-    await send_answer(answer, scope, send)
-
-
-async def read_body(receive: Receive, headers: dict[str, str], limit_bytes: int) -> bytes:
-    """Raises BodyTooLarge as soon as it is known, before the rest is read."""
-    declared = headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > limit_bytes:
-        raise BodyTooLarge(limit_bytes=limit_bytes)
-    chunks, size, more = [], 0, True
-    while more:
-        message = await receive()
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit_bytes:
-            raise BodyTooLarge(limit_bytes=limit_bytes)
-        chunks.append(chunk)
-        more = message.get("more_body", False)
-    return b"".join(chunks)
-
-
-async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
-    if answer.status not in (204, 304):
-        headers.append((b"content-length", str(len(answer.body)).encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
+    pouring = Pouring(scope, receive, send)
+    query = scope.get("query_string", b"")
+    answer = await endpoint.handle(scope["method"], scope["path"], query, headers, body, pouring)
+    if not pouring.begun:
+        await send_answer(answer, scope, send)
+    elif not pouring.ended:
+        raise Aborted("the stream was cut short")

@@ -18,6 +18,7 @@ class Settings:
     jwks_lifetime_s: float = 300.0
     provider_url: str = ""
     handler_timeout_s: float = 20.0
+    stream_timeout_s: float = 80.0
     parked_after: int = 5
     log_level: str = "info"
     log_sample_rate: float = 0.0
@@ -37,6 +38,7 @@ class Settings:
             jwks_lifetime_s=float(environ.get("JWKS_LIFETIME_S", default.jwks_lifetime_s)),
             provider_url=environ.get("PROVIDER_URL", "").rstrip("/"),
             handler_timeout_s=float(environ.get("HANDLER_TIMEOUT_S", default.handler_timeout_s)),
+            stream_timeout_s=float(environ.get("STREAM_TIMEOUT_S", default.stream_timeout_s)),
             parked_after=int(environ.get("PARKED_AFTER", default.parked_after)),
             log_level=environ.get("LOG_LEVEL", default.log_level).lower(),
             log_sample_rate=float(environ.get("LOG_SAMPLE_RATE", default.log_sample_rate)),

@@ -3,14 +3,18 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any
 
 import pytest
 from jsonschema import Draft202012Validator, validate
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+import functions
 from infra.manifests import ROOT
+from infra.manifests.openapi import document
+from shared.runtime import Request, Stream, Work
 from shared.runtime.declare import Declaration, Http
 from shared.runtime.events import EVENTS
 
@@ -105,6 +109,53 @@ def test_openapi_examples_fit_their_schemas(openapi: Any) -> None:
                 Draft202012Validator(whole, registry=registry).validate(media["example"])
                 checked += 1
     assert checked > len(openapi["paths"])
+
+
+class Filtered(Request):
+    colours: tuple[str, ...] = ()
+    years: list[int] | None = None
+    status: str = "any"
+
+
+def test_openapi_shows_a_repeated_parameter_as_an_array() -> None:
+    declared = replace(functions.load("list_products"), message=Filtered)
+    (listed,) = document([declared])["paths"].values()
+    named = {one["name"]: one for one in listed["get"]["parameters"] if "name" in one}
+    for name in ("colours", "years"):
+        assert (named[name]["style"], named[name]["explode"]) == ("form", True)
+    assert named["colours"]["schema"]["type"] == "array"
+    assert "style" not in named["status"]
+
+
+def test_openapi_shows_a_stream_by_its_media_types() -> None:
+    async def export(work: Work) -> Annotated[Stream, "text/csv", "application/x-ndjson"]:
+        raise NotImplementedError
+
+    declared = replace(functions.load("list_products"), function=export, message=None)
+    (listed,) = document([declared])["paths"].values()
+    content = listed["get"]["responses"]["200"]["content"]
+    assert content == {kind: {"schema": {"type": "string"}} for kind in ("text/csv", "application/x-ndjson")}
+
+
+class Upload(Request):
+    sku: str
+    dry_run: bool = False
+    media_type: str
+    body: bytes
+
+
+def test_openapi_shows_a_body_that_is_not_json() -> None:
+    declared = functions.load("adjust_stock")
+    assert isinstance(declared.trigger, Http)
+    trigger = replace(declared.trigger, path="/v1/uploads/{sku}", takes=("text/csv", "application/x-ndjson"))
+    listed = document([replace(declared, message=Upload, trigger=trigger)])["paths"]["/v1/uploads/{sku}"]["post"]
+    assert listed["requestBody"]["content"].keys() == {"text/csv", "application/x-ndjson"}
+    assert [(one["name"], one["in"]) for one in listed["parameters"] if "name" in one] == [
+        ("sku", "path"),
+        ("dry_run", "query"),
+    ]
+    assert listed["responses"].keys() >= {"413", "415"}
+    assert "malformed-body" not in str(listed)
 
 
 def test_openapi_documents_the_headers_of_a_function(openapi: Any, declarations: list[Declaration]) -> None:

@@ -15,6 +15,7 @@ from infra.manifests.__main__ import generated, stale
 from infra.manifests.kubernetes import NAMESPACE
 from shared.runtime.declare import Declaration, Http, OnEvent, Timer
 from shared.runtime.events import PARTITIONS
+from shared.runtime.settings import Settings
 
 LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 SERVICE_SPEC = {
@@ -78,7 +79,7 @@ def test_services_use_fields_that_knative_keeps() -> None:
         assert not {"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"} & {one["name"] for one in container["env"]}
         assert all(isinstance(one.get("value", ""), str) for one in container["env"])
         assert container["readinessProbe"].keys() == {"httpGet"}
-        assert 20 < template["spec"]["timeoutSeconds"] <= 300
+        assert Settings().stream_timeout_s < template["spec"]["timeoutSeconds"] <= 300
         least, most = (
             int(template["metadata"]["annotations"][f"autoscaling.knative.dev/{end}-scale"]) for end in ("min", "max")
         )

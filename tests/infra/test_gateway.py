@@ -1,44 +1,18 @@
 """The gateway hands over what came and gives back what was answered, to and from real sockets."""
 
-import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
-from typing import Any
 
 import aiohttp
 import pytest
-import uvicorn
 from yarl import URL
 
 from infra.gateway.proxy import Gateway
 from infra.local.routes import Routes
-from shared.runtime.serve import Receive, Scope, Send
+from shared.runtime.asgi import Receive, Scope, Send
+from tests.serving import serving
 
 NOBODY = 1  # no program listens on this port
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
-@asynccontextmanager
-async def serving(application: Any) -> AsyncIterator[int]:
-    port = free_port()
-    config = uvicorn.Config(application, host="127.0.0.1", port=port, lifespan="off", log_level="error", ws="none")
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 (the server gives no event of it)
-        await asyncio.sleep(0.01)
-    try:
-        yield port
-    finally:
-        server.should_exit = True
-        await running
 
 
 async def mirror(scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,5 +8,16 @@ from shared.runtime.serve import Endpoint, Runtime, endpoint
 from tests.conftest import declaration_of
 
 
-def standing_in(runtime: Runtime, function: Callable[..., Any], body: Callable[..., Awaitable[Any]]) -> Endpoint[Any]:
-    return endpoint(replace(declaration_of(function), function=body), runtime)
+def standing_in(
+    runtime: Runtime,
+    function: Callable[..., Any],
+    body: Callable[..., Awaitable[Any]],
+    message: Any = None,
+    **http: Any,
+) -> Endpoint[Any]:
+    """`message` is another request model, `http` what is declared otherwise."""
+    declaration = declaration_of(function)
+    trigger = replace(declaration.trigger, **http)
+    return endpoint(
+        replace(declaration, function=body, trigger=trigger, message=message or declaration.message), runtime
+    )

@@ -1,29 +1,34 @@
 """An HTTP function's edges: methods, bodies, problems, pages, conditions, and what is never said."""
 
 import asyncio
+import gzip
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import Field
 
 from functions.catalog.create_product import create_product
 from functions.catalog.get_product import get_product
 from functions.catalog.list_products import list_products
 from functions.catalog.update_product import update_product
+from functions.inventory.adjust_stock import adjust_stock
 from functions.inventory.expire_holds import expire_holds
 from functions.inventory.release_hold import release_hold
 from functions.orders.cancel_order import cancel_order
 from functions.orders.list_my_orders import list_my_orders
 from functions.orders.place_order import place_order
+from shared.runtime import Document, Request, Work
 from shared.runtime.answers import Answer, cursor_of, key_of
 from shared.runtime.problems import PROBLEMS, ValidationFailed
 from shared.runtime.serve import Endpoint, Runtime, serve
 from tests.conftest import Ask
+from tests.issuer import Issuer
 from tests.shared.runtime.declared import standing_in
 
 MUG = {"sku": "mug", "title": "A mug", "price_minor": 100}
@@ -97,6 +102,43 @@ async def test_a_query_takes_only_what_is_known(ask: Ask) -> None:
         assert (await ask(list_products, f"/v1/products?{query}")).status == 422, query
 
 
+class Filtered(Request):
+    status: str = "any"
+    colours: tuple[str, ...] = ()
+    years: Annotated[list[int], Field(max_length=3)] | None = None
+
+
+async def show(request: Request, _work: Work) -> Answer:
+    return Answer(200, body=json.dumps(request.model_dump(mode="json")).encode())
+
+
+@pytest.mark.parametrize(
+    ("query", "filled"),
+    [
+        (b"", {"status": "any", "colours": [], "years": None}),
+        (b"colours=red", {"status": "any", "colours": ["red"], "years": None}),
+        (
+            b"colours=red&status=on&colours=a%26b&colours=",
+            {"status": "on", "colours": ["red", "a&b", ""], "years": None},
+        ),
+        (b"years=1999&years=2024", {"status": "any", "colours": [], "years": [1999, 2024]}),
+    ],
+)
+async def test_a_repeated_parameter_fills_a_list(runtime: Runtime, query: bytes, filled: dict[str, Any]) -> None:
+    answer = await standing_in(runtime, list_products, show, Filtered).handle("GET", "/v1/products", query, {}, b"")
+    assert json.loads(answer.body) == filled
+
+
+async def test_a_parameter_of_one_value_is_given_once(runtime: Runtime) -> None:
+    endpoint = standing_in(runtime, list_products, show, Filtered)
+    query = b"status=a&years=1&status=b&years=x&other=1&other=2"
+    answer = await endpoint.handle("GET", "/v1/products", query, {}, b"")
+    assert answer.status == 422
+    faults = {fault["pointer"]: fault["detail"] for fault in problem(answer)["errors"]}
+    assert faults.keys() == {"/status", "/years/1", "/other"}
+    assert faults["/status"] == "This is given 2 times, and taken once."
+
+
 async def test_versions_are_conditions(ask: Ask) -> None:
     made = await ask(create_product, "/v1/products", MUG, roles=("admin",))
     tag, path = made.headers["etag"], "/v1/products/mug"
@@ -113,6 +155,55 @@ async def test_versions_are_conditions(ask: Ask) -> None:
         fresh = await ask(get_product, path, if_none_match=condition)
         assert (fresh.status, fresh.body, fresh.headers["etag"]) == (304, b"", now)
     assert (await ask(get_product, path, if_none_match=tag)).status == 200
+
+
+async def test_a_version_may_be_part_of_a_tag(ask: Ask, runtime: Runtime) -> None:
+    await ask(create_product, "/v1/products", MUG, roles=("admin",))
+    patch = {"price_minor": 200}
+    for stale in ('"2.1"', '"x.1"', '".1"'):
+        assert (await ask(update_product, "/v1/products/mug", patch, roles=("admin",), if_match=stale)).status == 412
+    changed = await ask(update_product, "/v1/products/mug", patch, roles=("admin",), if_match='"1.345"')
+    assert changed.status == 200
+
+    async def tagged(_request: Request, _work: Work) -> Document:
+        return Document(b"{}", "17.345")
+
+    endpoint = standing_in(runtime, get_product, tagged)
+    answer = await endpoint.handle("GET", "/v1/products/mug", b"", {}, b"")
+    assert answer.headers["etag"] == '"17.345"'
+    fresh = await endpoint.handle("GET", "/v1/products/mug", b"", {"if-none-match": '"17.345"'}, b"")
+    assert (fresh.status, fresh.headers["cache-control"]) == (304, "public, max-age=5")
+
+
+async def test_what_is_cached_without_a_version_is_told_by_its_bytes(ask: Ask) -> None:
+    empty = await ask(list_products, "/v1/products")
+    await ask(create_product, "/v1/products", MUG, roles=("admin",))
+    one = await ask(list_products, "/v1/products")
+    assert empty.headers["etag"] != one.headers["etag"]
+    assert empty.headers["etag"].strip('"').isalnum(), "a strong one"
+    kept = {name: one.headers[name] for name in ("etag", "cache-control")}
+    for method in ("GET", "HEAD"):
+        fresh = await ask(list_products, "/v1/products", method=method, if_none_match=kept["etag"])
+        assert (fresh.status, fresh.headers, fresh.body) == (304, kept, b"")
+    assert (await ask(list_products, "/v1/products", if_none_match=empty.headers["etag"])).body == one.body
+    assert "etag" not in (await ask(list_products, "/v1/products?limit=0")).headers, "a refusal is no answer to keep"
+    assert "etag" not in (await ask(list_my_orders, "/v1/orders", roles=("customer",))).headers
+
+
+async def test_a_304_says_what_its_200_varies_by(runtime: Runtime) -> None:
+    async def varies(_request: Request, _work: Work) -> Answer:
+        return Answer(200, {"vary": "accept-language", "content-type": "text/plain"}, b"hello")
+
+    endpoint = standing_in(runtime, list_products, varies)
+    answer = await endpoint.handle("GET", "/v1/products", b"", {"if-none-match": "*"}, b"")
+    assert (answer.status, set(answer.headers)) == (304, {"etag", "cache-control", "vary"})
+
+
+async def test_only_what_anybody_may_read_is_kept_by_shared_caches(runtime: Runtime, issuer: Issuer) -> None:
+    endpoint = standing_in(runtime, list_products, show, roles=("admin",), cache_s=9)
+    headers = {"authorization": f"Bearer {issuer.token('ann', 'admin')}"}
+    answer = await endpoint.handle("GET", "/v1/products", b"", headers, b"")
+    assert answer.headers["cache-control"] == "private, max-age=9"
 
 
 async def test_our_own_failure_says_nothing(runtime: Runtime) -> None:
@@ -206,6 +297,81 @@ class Wire:
     @property
     def headers(self) -> dict[str, str]:
         return {name.decode(): value.decode() for name, value in self.sent[0]["headers"]}
+
+
+class Upload(Request):
+    sku: str
+    dry_run: bool = False
+    names: tuple[str, ...] = ()
+    media_type: str
+    body: bytes
+
+
+async def measure(upload: Upload, _work: Work) -> Answer:
+    return Answer(200, body=json.dumps([*upload.model_dump(exclude={"body"}).values(), len(upload.body)]).encode())
+
+
+@pytest.fixture
+def upload(runtime: Runtime, issuer: Issuer) -> Callable[..., Awaitable[Answer]]:
+    """Sends to a throw-away function, at the path of one whose role it borrows."""
+    endpoint = standing_in(
+        runtime, adjust_stock, measure, Upload, path="/v1/uploads/{sku}", takes=("text/csv", "application/x-ndjson")
+    )
+
+    async def send(body: bytes, query: bytes = b"", **headers: str) -> Answer:
+        named = {
+            "authorization": f"Bearer {issuer.token('ann', 'admin')}",
+            "idempotency-key": "k",
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        return await endpoint.handle("POST", "/v1/uploads/mug", query, named, body)
+
+    return send
+
+
+async def test_a_body_that_is_not_json_is_handed_over_as_it_came(upload: Callable[..., Awaitable[Answer]]) -> None:
+    query = b"names=a&dry_run=true&names=b"
+    answer = await upload(b'sku\n"\\u0000\0', query, content_type="Text/CSV; charset=utf-8")
+    assert (answer.status, json.loads(answer.body)) == (200, ["mug", True, ["a", "b"], "text/csv", 12])
+    empty = await upload(b"", content_type="application/x-ndjson", idempotency_key="2")
+    assert json.loads(empty.body) == ["mug", False, [], "application/x-ndjson", 0]
+
+
+async def test_other_kinds_of_bodies_are_told_which_are_taken(upload: Callable[..., Awaitable[Answer]]) -> None:
+    for headers in ({"content_type": "application/json"}, {}):
+        answer = await upload(b"{}", **headers)
+        assert (answer.status, problem(answer)["taken"]) == (415, ["text/csv", "application/x-ndjson"])
+        assert answer.headers["accept"] == "text/csv, application/x-ndjson"
+
+
+async def test_a_compressed_body_is_not_taken(ask: Ask, upload: Callable[..., Awaitable[Answer]]) -> None:
+    plain = await upload(b"a", content_type="text/csv", content_encoding="identity")
+    assert plain.status == 200
+    for answer in (
+        await upload(gzip.compress(b"a"), content_type="text/csv", content_encoding="gzip"),
+        await ask(create_product, "/v1/products", gzip.compress(b"{}"), roles=("admin",), content_encoding="gzip"),
+    ):
+        assert (answer.status, answer.headers["accept-encoding"]) == (415, "identity")
+        assert problem(answer)["detail"] == "A body with a Content-Encoding is not taken."
+
+
+async def test_what_the_body_is_cannot_be_said_in_the_query(upload: Callable[..., Awaitable[Answer]]) -> None:
+    answer = await upload(b"a", b"body=b&media_type=c&sku=d&dry_run=1&dry_run=2", content_type="text/csv")
+    assert answer.status == 422
+    faults = {fault["pointer"]: fault["detail"] for fault in problem(answer)["errors"]}
+    assert faults.keys() == {"/body", "/media_type", "/sku", "/dry_run"}
+    assert (faults["/body"], faults["/sku"]) == (
+        "This is given by the body, not here.",
+        "This is given by the path, not here.",
+    )
+
+
+async def test_another_query_is_another_request(upload: Callable[..., Awaitable[Answer]]) -> None:
+    first = await upload(b"a", b"dry_run=1", content_type="text/csv")
+    again = await upload(b"a", b"dry_run=1", content_type="text/csv")
+    other = await upload(b"a", content_type="text/csv")
+    assert (first.status, again.body) == (200, first.body)
+    assert (other.status, problem(other)["type"]) == (422, "urn:kn-shop:problem:idempotency-key-reused")
 
 
 @pytest.mark.parametrize(("function", "limit"), [(place_order, 1_048_576), (release_hold, 2_097_152)])
