@@ -46,7 +46,7 @@ class ImportReport(View):
     emits=[ProductCreated, ProductUpdated, ProductPublished, ProductArchived],
 )
 async def import_products(request: ImportProducts, work: Work) -> ImportReport:
-    """Products are found by their slug, and what is left out stays as it is.
+    """A product is found by its slug, or else by its first SKU, and what is left out stays as it is.
 
     A row that fails does not keep the others out.
     """

@@ -20,14 +20,14 @@ order by tree.place
 """)
 
 COUNTS = text("""
-select id, sum(products)::int as products
+select every.id, sum(direct.products)::int as products
 from (
   select category_id, count(*) as products from catalog.search_entries
   where category_id is not null group by category_id
 ) as direct
 join catalog.categories own on own.id = direct.category_id
-cross join lateral unnest(own.ancestors || own.id) as id
-group by id
+cross join lateral unnest(own.ancestors || own.id) as every (id)
+group by every.id
 """)
 
 

@@ -111,18 +111,22 @@ class Shop:
         key: str | None = None,
         wait_s: int | None = None,
         if_match: str | None = None,
+        media_type: str = "application/json",
         subject: str = STAFF_SUBJECT,
         roles: tuple[str, ...] = STAFF,
     ) -> Reply:
-        """Raises Refused for a 4xx or a lasting 5xx, Unreachable when patience ends, NoToken."""
-        headers = {"content-type": "application/json"} if body is not None else {}
+        """Sends `body` as JSON, or as it is where it is bytes.
+
+        Raises Refused for a 4xx or a lasting 5xx, Unreachable when patience ends, NoToken.
+        """
+        headers = {"content-type": media_type} if body is not None else {}
         if key:
             headers["idempotency-key"] = key
         if wait_s:
             headers["prefer"] = f"wait={wait_s}"
         if if_match:
             headers["if-match"] = if_match
-        payload = None if body is None else orjson.dumps(body)
+        payload = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
         faults = renewals = 0
         while True:
             if roles:

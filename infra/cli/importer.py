@@ -7,10 +7,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import orjson
+
 from infra.cli.assortment import Assortment, Customer, Product
 from infra.cli.client import Refused, Shop, path, spread
 from infra.cli.progress import Display
 from infra.cli.retail import CURRENCY
+from infra.cli.upload import Part, upload
+
+PRODUCTS_AT_ONCE = 500
 
 T = TypeVar("T")
 
@@ -73,7 +78,7 @@ class Importer:
     async def bring(self, assortment: Assortment) -> Imported:
         self._done.merged = assortment.merged
         await self._open_location()
-        await self._all("products", assortment.products, self._product, lambda product: product.sku)
+        await self._products(assortment.products)
         await self._all("customers", assortment.customers, self._customer, lambda customer: customer.id)
         opened_at = assortment.opened_at.replace(hour=0, minute=0).isoformat() if assortment.opened_at else ""
 
@@ -109,48 +114,34 @@ class Importer:
             if refused.status != 409:
                 raise
 
-    async def _product(self, product: Product) -> None:
+    async def _products(self, products: Sequence[Product]) -> None:
         """Not on sale: what is no goods, and what no price was ever named for."""
-        status = "published" if product.tracked and product.price_minor else "draft"
-        wanted = {"title": product.title, "price_minor": product.price_minor, "currency": CURRENCY, "status": status}
-        try:
-            await self._shop.call("POST", "/v1/products", {"sku": product.sku, "slug": product.slug, **wanted})
-            self._done.products["created"] += 1
-        except Refused as refused:
-            if refused.status != 409:
-                raise
-            self._done.products[await self._brought_up_to_date(product.sku, wanted)] += 1
-        if not product.tracked:
+        lines = [
+            {
+                "title": product.title,
+                "status": "published" if product.tracked and product.price_minor else "draft",
+                "variants": [{"sku": product.sku, "price_minor": product.price_minor, "currency": CURRENCY}],
+            }
+            for product in products
+        ]
+        parts = (
+            Part(b"\n".join(map(orjson.dumps, lines[start : start + PRODUCTS_AT_ONCE])), start)
+            for start in range(0, len(lines), PRODUCTS_AT_ONCE)
+        )
+        with self._display.bar("products", len(lines)) as advance:
+            done = await upload(self._shop, parts, "application/x-ndjson", lambda _, count: advance(count))
+        self._done.products = done.counts
+        self._done.failed += (
+            {"what": "products", "name": failed["slug"], "reason": "; ".join(failed["errors"])}
+            for failed in done.failed
+        )
+
+        async def leave_untracked(product: Product) -> None:
             await self._shop.call("PUT", path("v1", "items", product.sku), {"tracked": False})
             self._done.untracked.append(product.sku)
 
-    async def _brought_up_to_date(self, sku: str, wanted: dict[str, Any]) -> str:
-        """`unchanged` or `updated`."""
-        where = path("v1", "products", sku)
-        try:
-            there = await self._shop.get(where)
-            changes = {name: value for name, value in wanted.items() if there.body.get(name) != value}
-            if not changes:
-                return "unchanged"
-            await self._shop.call("PATCH", where, changes, if_match=there.etag)
-            return "updated"
-        except Refused as refused:
-            if refused.status != 404:
-                raise
-        return await self._draft_brought_up_to_date(where, wanted)
-
-    async def _draft_brought_up_to_date(self, where: str, wanted: dict[str, Any]) -> str:
-        """A draft cannot be read, but a stale patch tells its version, and one that changes nothing leaves it."""
-        version = 1
-        while True:
-            try:
-                patched = await self._shop.call("PATCH", where, wanted, if_match=f'"{version}"')
-            except Refused as refused:
-                if refused.status != 412:
-                    raise
-                version = int(refused.problem["current_version"])
-            else:
-                return "unchanged" if patched.body["version"] == version else "updated"
+        untracked = [product for product in products if not product.tracked]
+        await self._all("what is no goods", untracked, leave_untracked, lambda product: product.sku)
 
     async def _customer(self, customer: Customer) -> None:
         body = {"country": customer.country} if customer.country else {}

@@ -8,45 +8,69 @@ LOCATIONS = {"LON": ("London shop", 10), "LEEDS": ("Leeds warehouse", 20)}
 REASON = "opening stock"
 
 
+CATEGORIES = (
+    # name, slug, the parent's slug
+    ("Kitchen", "kitchen", None),
+    ("Mugs and tea", "mugs-and-tea", "kitchen"),
+    ("Baking", "baking", "kitchen"),
+    ("Home", "home", None),
+    ("Candles and lights", "candles-and-lights", "home"),
+    ("Paper and party", "paper-and-party", None),
+)
+
+
 class Gift(NamedTuple):
     sku: str
     title: str
     price_minor: int
     london: int
     leeds: int
+    category: str
+    attributes: dict[str, str]
     description: str
 
 
 GIFTS = (
-    Gift("MUG-BLUE", "Blue stoneware mug", 895, 24, 120, "Hand-glazed, holds 350 ml."),
-    Gift("MUG-ROBIN", "Robin on a branch mug", 995, 18, 80, "Fine bone china, dishwasher safe."),
-    Gift("TEA-TIN", "Vintage tea tin", 1250, 12, 60, "Keeps 250 g of loose tea dry."),
-    Gift("TLIGHT-HEART", "Hanging heart T-light holder", 295, 60, 400, "White metal, 12 cm."),
-    Gift("LUNCH-BAG", "Red retrospot lunch bag", 1165, 20, 150, "Insulated, wipes clean."),
-    Gift("BUNTING", "Party bunting", 495, 30, 200, "Five metres of cotton flags."),
-    Gift("CAKE-STAND", "Regency three-tier cake stand", 2495, 4, 25, "Porcelain, 36 cm high."),
-    Gift("ALARM-CLOCK", "Bakelike alarm clock, green", 1575, 6, 40, "Rings loud enough."),
-    Gift("DOORMAT", "Home sweet home doormat", 1495, 8, 50, "Coir, 40 by 60 cm."),
-    Gift("CANDLE-FIG", "Fig candle", 1850, 10, 45, "Burns for 40 hours."),
-    Gift("CARD-SET", "Set of ten note cards", 650, 40, 300, "With envelopes."),
-    Gift("JAM-SET", "Jam making set", 1095, 9, 70, "Printed labels, lids and string."),
-)
+    Gift("MUG-BLUE", "Blue stoneware mug", 895, 24, 120, "mugs-and-tea", {"colour": "blue", "material": "stoneware"},
+         "Hand-glazed, holds 350 ml."),
+    Gift("MUG-ROBIN", "Robin on a branch mug", 995, 18, 80, "mugs-and-tea", {"colour": "red", "material": "china"},
+         "Fine bone china, dishwasher safe."),
+    Gift("TEA-TIN", "Vintage tea tin", 1250, 12, 60, "mugs-and-tea", {"material": "tin"},
+         "Keeps 250 g of loose tea dry."),
+    Gift("TLIGHT-HEART", "Hanging heart T-light holder", 295, 60, 400, "candles-and-lights",
+         {"colour": "white", "material": "metal"}, "White metal, 12 cm."),
+    Gift("LUNCH-BAG", "Red retrospot lunch bag", 1165, 20, 150, "kitchen", {"colour": "red"},
+         "Insulated, wipes clean."),
+    Gift("BUNTING", "Party bunting", 495, 30, 200, "paper-and-party", {"material": "cotton"},
+         "Five metres of cotton flags."),
+    Gift("CAKE-STAND", "Regency three-tier cake stand", 2495, 4, 25, "baking", {"material": "porcelain"},
+         "Porcelain, 36 cm high."),
+    Gift("ALARM-CLOCK", "Bakelike alarm clock, green", 1575, 6, 40, "home", {"colour": "green"},
+         "Rings loud enough."),
+    Gift("DOORMAT", "Home sweet home doormat", 1495, 8, 50, "home", {"material": "coir"}, "Coir, 40 by 60 cm."),
+    Gift("CANDLE-FIG", "Fig candle", 1850, 10, 45, "candles-and-lights", {"scent": "fig"}, "Burns for 40 hours."),
+    Gift("CARD-SET", "Set of ten note cards", 650, 40, 300, "paper-and-party", {"material": "paper"},
+         "With envelopes."),
+    Gift("JAM-SET", "Jam making set", 1095, 9, 70, "baking", {"material": "paper"}, "Printed labels, lids and string."),
+)  # fmt: skip
 
 
 def load(client: Client) -> int:
     """Puts on sale what is missing, and gives the number of products that were. Needs the role admin."""
     for id, (name, priority) in LOCATIONS.items():
         client.call("POST", "/v1/locations", {"id": id, "name": name, "priority": priority}, allow=(409,))
+    for name, slug, parent in CATEGORIES:
+        client.call("POST", "/v1/categories", {"name": name, "slug": slug, "parent": parent}, allow=(409,))
     return sum(_put_on_sale(client, gift) for gift in GIFTS)
 
 
 def _put_on_sale(client: Client, gift: Gift) -> bool:
     wanted = {
-        "sku": gift.sku,
         "title": gift.title,
         "description": gift.description,
-        "price_minor": gift.price_minor,
-        "currency": "GBP",
+        "category": gift.category,
+        "attributes": gift.attributes,
+        "variants": [{"sku": gift.sku, "price_minor": gift.price_minor, "currency": "GBP"}],
     }
     made = client.call("POST", "/v1/products", wanted, allow=(409,))
     # Stock that is there already has been sold from since: only an empty place is filled.

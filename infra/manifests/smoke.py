@@ -34,7 +34,7 @@ async def smoke(door: Door, admin: str, customer: str, timeout_s: float, say: Ca
     """Places an order and follows it until its payment is captured. Raises SmokeFailed."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=70)) as client:
         asked = Asked(client, door)
-        product = {"sku": SKU, "title": "Smoke test", "price_minor": 100}
+        product = {"title": "Smoke test", "variants": [{"sku": SKU, "price_minor": 100}]}
         location = {"id": LOCATION, "name": "Smoke test"}
         await asked("POST", "/v1/products", admin, product, accept=(201, 409))
         await asked("POST", "/v1/locations", admin, location, accept=(201, 409))

@@ -54,11 +54,17 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_check_invariants',
   'fn_collect_dead_letters',
   'fn_commit_hold',
+  'fn_count_sales',
+  'fn_create_category',
   'fn_create_location',
   'fn_create_product',
+  'fn_delete_category',
+  'fn_delete_product',
   'fn_drive_sagas',
   'fn_expire_holds',
+  'fn_export_products',
   'fn_forget_old_rows',
+  'fn_get_category',
   'fn_get_order',
   'fn_get_payment',
   'fn_get_product',
@@ -67,22 +73,31 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_get_timeline',
   'fn_group_dead_letters',
   'fn_hold_stock',
+  'fn_import_products',
+  'fn_inspect_product',
+  'fn_inspect_products',
+  'fn_list_categories',
   'fn_list_dead_letters',
   'fn_list_ledger',
   'fn_list_locations',
   'fn_list_my_orders',
   'fn_list_products',
+  'fn_move_category',
   'fn_place_order',
+  'fn_publish_due_products',
+  'fn_rank_best_sellers',
   'fn_record_order',
   'fn_refund_payment',
   'fn_release_hold',
   'fn_replay_dead_letters',
   'fn_resolve_unknown_payments',
   'fn_return_goods',
+  'fn_search_products',
   'fn_set_customer',
   'fn_set_item_policy',
   'fn_set_stock_level',
   'fn_settle_refund',
+  'fn_update_category',
   'fn_update_product',
   'fn_void_payment'
 ]::text[]) as role;
@@ -168,14 +183,41 @@ grant select on inventory.hold_lines to fn_commit_hold;
 grant select, insert on platform.inbox to fn_commit_hold;
 grant select, insert, update on inventory.holds, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_commit_hold;
 create policy emit_commit_hold on platform.outbox for insert to fn_commit_hold with check (type in ('shop.inventory.hold.committed.v1', 'shop.inventory.hold.expired.v1'));
+-- catalog/count_sales
+grant usage on schema catalog, orders, platform to fn_count_sales;
+grant select on orders.order_lines to fn_count_sales;
+grant select, insert on platform.inbox to fn_count_sales;
+grant select, insert, update on catalog.sales, platform.attempts, platform.dead_letters to fn_count_sales;
+-- catalog/create_category
+grant usage on schema catalog, platform to fn_create_category;
+grant insert on platform.outbox to fn_create_category;
+grant select, insert, update on platform.idempotency, platform.streams to fn_create_category;
+grant select, insert, update, delete on catalog.categories to fn_create_category;
+create policy emit_create_category on platform.outbox for insert to fn_create_category with check (type in ('shop.catalog.category.created.v1'));
 -- inventory/create_location
 grant usage on schema inventory to fn_create_location;
 grant select, insert, update on inventory.locations to fn_create_location;
 -- catalog/create_product
 grant usage on schema catalog, platform to fn_create_product;
 grant insert on platform.outbox to fn_create_product;
-grant select, insert, update on catalog.products, platform.streams to fn_create_product;
-create policy emit_create_product on platform.outbox for insert to fn_create_product with check (type in ('shop.catalog.product.created.v1'));
+grant select on catalog.categories, catalog.listings_now, catalog.sales to fn_create_product;
+grant select, insert, update on catalog.stock, platform.idempotency, platform.streams to fn_create_product;
+grant select, insert, update, delete on catalog.listings, catalog.products, catalog.search_entries, catalog.variants, catalog.words to fn_create_product;
+create policy emit_create_product on platform.outbox for insert to fn_create_product with check (type in ('shop.catalog.product.created.v1', 'shop.catalog.product.published.v1'));
+-- catalog/delete_category
+grant usage on schema catalog, platform to fn_delete_category;
+grant insert on platform.outbox to fn_delete_category;
+grant select on catalog.listings_now, catalog.sales, catalog.variants to fn_delete_category;
+grant select, insert, update on catalog.stock, platform.streams to fn_delete_category;
+grant select, insert, update, delete on catalog.categories, catalog.listings, catalog.products, catalog.search_entries, catalog.words to fn_delete_category;
+create policy emit_delete_category on platform.outbox for insert to fn_delete_category with check (type in ('shop.catalog.category.deleted.v1'));
+-- catalog/delete_product
+grant usage on schema catalog, platform to fn_delete_product;
+grant insert on platform.outbox to fn_delete_product;
+grant select on catalog.variants to fn_delete_product;
+grant select, insert, update on platform.streams to fn_delete_product;
+grant select, insert, update, delete on catalog.products to fn_delete_product;
+create policy emit_delete_product on platform.outbox for insert to fn_delete_product with check (type in ('shop.catalog.product.deleted.v1'));
 -- orders/drive_sagas
 grant usage on schema orders, platform to fn_drive_sagas;
 grant insert on platform.outbox to fn_drive_sagas;
@@ -189,6 +231,9 @@ grant insert on platform.outbox to fn_expire_holds;
 grant select on inventory.hold_lines to fn_expire_holds;
 grant select, insert, update on inventory.holds, inventory.stock, platform.streams to fn_expire_holds;
 create policy emit_expire_holds on platform.outbox for insert to fn_expire_holds with check (type in ('shop.inventory.hold.expired.v1'));
+-- catalog/export_products
+grant usage on schema catalog to fn_export_products;
+grant select on catalog.categories, catalog.products, catalog.variants to fn_export_products;
 -- platform/forget_old_rows
 grant usage on schema platform to fn_forget_old_rows;
 grant select on platform.consumer_offsets to fn_forget_old_rows;
@@ -201,6 +246,9 @@ create policy read_forget_old_rows on platform.attempts for select to fn_forget_
 create policy read_forget_old_rows on platform.idempotency for select to fn_forget_old_rows using (true);
 create policy read_forget_old_rows on platform.inbox for select to fn_forget_old_rows using (true);
 create policy read_forget_old_rows on platform.outbox for select to fn_forget_old_rows using (true);
+-- catalog/get_category
+grant usage on schema catalog to fn_get_category;
+grant select on catalog.categories, catalog.search_entries to fn_get_category;
 -- orders/get_order
 grant usage on schema orders to fn_get_order;
 grant select on orders.order_lines, orders.orders, orders.sagas to fn_get_order;
@@ -209,7 +257,7 @@ grant usage on schema payments to fn_get_payment;
 grant select on payments.attempts, payments.payments to fn_get_payment;
 -- catalog/get_product
 grant usage on schema catalog to fn_get_product;
-grant select on catalog.products to fn_get_product;
+grant select on catalog.categories, catalog.listings, catalog.products, catalog.variants to fn_get_product;
 -- platform/get_sales_figures
 grant usage on schema orders to fn_get_sales_figures;
 grant select on orders.orders, orders.return_lines, orders.returns to fn_get_sales_figures;
@@ -231,6 +279,22 @@ grant select on inventory.items, inventory.locations to fn_hold_stock;
 grant select, insert on inventory.hold_lines, platform.inbox to fn_hold_stock;
 grant select, insert, update on inventory.holds, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_hold_stock;
 create policy emit_hold_stock on platform.outbox for insert to fn_hold_stock with check (type in ('shop.inventory.hold.expired.v1', 'shop.inventory.hold.held.v1', 'shop.inventory.hold.rejected.v1'));
+-- catalog/import_products
+grant usage on schema catalog, platform to fn_import_products;
+grant insert on platform.outbox to fn_import_products;
+grant select on catalog.categories, catalog.listings_now, catalog.sales to fn_import_products;
+grant select, insert, update on catalog.stock, platform.idempotency, platform.streams to fn_import_products;
+grant select, insert, update, delete on catalog.listings, catalog.products, catalog.search_entries, catalog.variants, catalog.words to fn_import_products;
+create policy emit_import_products on platform.outbox for insert to fn_import_products with check (type in ('shop.catalog.product.archived.v1', 'shop.catalog.product.created.v1', 'shop.catalog.product.published.v1', 'shop.catalog.product.updated.v1'));
+-- catalog/inspect_product
+grant usage on schema catalog to fn_inspect_product;
+grant select on catalog.products, catalog.variants to fn_inspect_product;
+-- catalog/inspect_products
+grant usage on schema catalog to fn_inspect_products;
+grant select on catalog.products, catalog.variants to fn_inspect_products;
+-- catalog/list_categories
+grant usage on schema catalog to fn_list_categories;
+grant select on catalog.categories, catalog.search_entries to fn_list_categories;
 -- platform/list_dead_letters
 grant usage on schema platform to fn_list_dead_letters;
 grant select on platform.dead_letters to fn_list_dead_letters;
@@ -245,14 +309,32 @@ grant usage on schema orders to fn_list_my_orders;
 grant select on orders.orders, orders.sagas to fn_list_my_orders;
 -- catalog/list_products
 grant usage on schema catalog to fn_list_products;
-grant select on catalog.products to fn_list_products;
+grant select on catalog.categories, catalog.listings, catalog.search_entries to fn_list_products;
+-- catalog/move_category
+grant usage on schema catalog, platform to fn_move_category;
+grant insert on platform.outbox to fn_move_category;
+grant select, insert, update on platform.streams to fn_move_category;
+grant select, insert, update, delete on catalog.categories to fn_move_category;
+create policy emit_move_category on platform.outbox for insert to fn_move_category with check (type in ('shop.catalog.category.moved.v1'));
 -- orders/place_order
 grant usage on schema catalog, orders, platform to fn_place_order;
 grant insert on platform.outbox to fn_place_order;
-grant select on catalog.products to fn_place_order;
+grant select on catalog.products, catalog.variants to fn_place_order;
 grant select, insert on orders.saga_moves to fn_place_order;
 grant select, insert, update on orders.order_lines, orders.orders, orders.sagas, platform.idempotency, platform.streams to fn_place_order;
 create policy emit_place_order on platform.outbox for insert to fn_place_order with check (type in ('shop.inventory.hold.v1', 'shop.orders.order.created.v1'));
+-- catalog/publish_due_products
+grant usage on schema catalog, platform to fn_publish_due_products;
+grant insert on platform.outbox to fn_publish_due_products;
+grant select on catalog.listings_now, catalog.sales, catalog.variants to fn_publish_due_products;
+grant select, insert, update on catalog.stock, platform.streams to fn_publish_due_products;
+grant select, insert, update, delete on catalog.listings, catalog.products, catalog.search_entries, catalog.words to fn_publish_due_products;
+create policy emit_publish_due_products on platform.outbox for insert to fn_publish_due_products with check (type in ('shop.catalog.product.published.v1'));
+-- catalog/rank_best_sellers
+grant usage on schema catalog to fn_rank_best_sellers;
+grant select on catalog.variants to fn_rank_best_sellers;
+grant select, insert, update on catalog.sales to fn_rank_best_sellers;
+grant select, insert, update, delete on catalog.search_entries to fn_rank_best_sellers;
 -- orders/record_order
 grant usage on schema orders, platform to fn_record_order;
 grant insert on platform.outbox to fn_record_order;
@@ -291,6 +373,9 @@ grant insert on platform.outbox to fn_return_goods;
 grant select, insert on orders.returns to fn_return_goods;
 grant select, insert, update on orders.order_lines, orders.orders, orders.return_lines, platform.idempotency, platform.streams to fn_return_goods;
 create policy emit_return_goods on platform.outbox for insert to fn_return_goods with check (type in ('shop.payments.refund.v1'));
+-- catalog/search_products
+grant usage on schema catalog to fn_search_products;
+grant select on catalog.categories, catalog.listings, catalog.products, catalog.search_entries, catalog.words to fn_search_products;
 -- orders/set_customer
 grant usage on schema orders to fn_set_customer;
 grant select, insert, update on orders.customers to fn_set_customer;
@@ -308,11 +393,19 @@ create policy emit_set_stock_level on platform.outbox for insert to fn_set_stock
 grant usage on schema orders, platform to fn_settle_refund;
 grant select, insert on platform.inbox to fn_settle_refund;
 grant select, insert, update on orders.orders, orders.return_lines, platform.attempts, platform.dead_letters to fn_settle_refund;
+-- catalog/update_category
+grant usage on schema catalog, platform to fn_update_category;
+grant insert on platform.outbox to fn_update_category;
+grant select, insert, update on platform.streams to fn_update_category;
+grant select, insert, update, delete on catalog.categories to fn_update_category;
+create policy emit_update_category on platform.outbox for insert to fn_update_category with check (type in ('shop.catalog.category.updated.v1'));
 -- catalog/update_product
 grant usage on schema catalog, platform to fn_update_product;
 grant insert on platform.outbox to fn_update_product;
-grant select, insert, update on catalog.products, platform.streams to fn_update_product;
-create policy emit_update_product on platform.outbox for insert to fn_update_product with check (type in ('shop.catalog.product.updated.v1'));
+grant select on catalog.categories, catalog.listings_now, catalog.sales to fn_update_product;
+grant select, insert, update on catalog.stock, platform.streams to fn_update_product;
+grant select, insert, update, delete on catalog.listings, catalog.products, catalog.search_entries, catalog.variants, catalog.words to fn_update_product;
+create policy emit_update_product on platform.outbox for insert to fn_update_product with check (type in ('shop.catalog.product.archived.v1', 'shop.catalog.product.published.v1', 'shop.catalog.product.updated.v1'));
 -- payments/void_payment
 grant usage on schema payments, platform to fn_void_payment;
 grant insert on platform.outbox to fn_void_payment;

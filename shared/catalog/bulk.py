@@ -23,7 +23,9 @@ from shared.catalog.sheets import Entry
 from shared.runtime import Work
 from shared.runtime.problems import Unavailable
 
-BY_SLUGS = products_where("p.slug = any(cast(:slugs as text[])) order by p.slug for update of p")
+BY_NAMES = products_where("""p.slug = any(cast(:slugs as text[]))
+  or p.id in (select product_id from catalog.variants where sku = any(cast(:skus as text[])))
+order by p.slug for update of p""")
 
 OWNERS = text("select sku, product_id from catalog.variants where sku = any(cast(:skus as text[]))")
 
@@ -43,17 +45,19 @@ class Shelf:
     """What the shop has of the products, SKUs and categories that a file names."""
 
     def __init__(self, products: Sequence[Product], owners: dict[str, UUID], categories: dict[str, UUID]) -> None:
-        self.products = {product.slug: product for product in products}
+        self.by_slug = {product.slug: product for product in products}
+        self.by_sku = {sku: product for product in products for sku in product.skus}
         self.owners = owners
         self.categories = categories
-        self.written: dict[str, tuple[Product | None, Product]] = {}
+        self.seen: set[UUID | str] = set()
+        self.written: list[tuple[Product | None, Product]] = []
 
     @classmethod
     async def of(cls, work: Work, entries: Sequence[Entry]) -> "Shelf":
         contents = [entry.content for entry in entries if entry.content is not None]
         skus = sorted({variant.sku for content in contents for variant in content.variants})
         names = sorted({content.category for content in contents if content.category})
-        found = work.db.enqueue(BY_SLUGS, slugs=sorted({entry.slug for entry in entries}))
+        found = work.db.enqueue(BY_NAMES, slugs=sorted({entry.slug for entry in entries}), skus=skus)
         owners = work.db.enqueue(OWNERS, skus=skus)
         categories = await work.db.all(CATEGORIES, names=names)
         return cls(
@@ -64,26 +68,27 @@ class Shelf:
 
     def place(self, entry: Entry, content: Content, work: Work) -> Outcome:
         """Decides what becomes of one entry, and remembers what is to be written."""
-        if entry.slug in self.written:
-            return Outcome(entry.rows, entry.slug, "failed", ["slug: stands on earlier rows of this file"])
         if content.category and content.category not in self.categories:
             return Outcome(entry.rows, entry.slug, "failed", ["category: there is no such category"])
         category_id = self.categories[content.category] if content.category else None
-        before = self.products.get(entry.slug)
+        before = self.by_slug.get(entry.slug) or self.by_sku.get(content.variants[0].sku)
+        if {before.id if before else None, entry.slug} & self.seen:
+            return Outcome(entry.rows, entry.slug, "failed", ["slug: the product stands on earlier rows of this file"])
         if before is None:
             after = created(content, work.new_id(), category_id, work.now)
         else:
-            said = {name: getattr(content, name) for name in content.model_fields_set - {"category", "slug"}}
+            said = {name: getattr(content, name) for name in content.model_fields_set - {"category"}}
             after = changed(before, said | ({"category_id": category_id} if content.category else {}), work.now)
         if taken := [sku for sku in after.skus if self.owners.get(sku, after.id) != after.id]:
             return Outcome(
                 entry.rows, entry.slug, "failed", [f"sku: {sku} belongs to another product" for sku in taken]
             )
         self.owners |= dict.fromkeys(after.skus, after.id)
+        self.seen |= {after.id, after.slug}
         if after is before:
-            return Outcome(entry.rows, entry.slug, "unchanged", [])
-        self.written[entry.slug] = (before, after)
-        return Outcome(entry.rows, entry.slug, "updated" if before else "created", [])
+            return Outcome(entry.rows, after.slug, "unchanged", [])
+        self.written.append((before, after))
+        return Outcome(entry.rows, after.slug, "updated" if before else "created", [])
 
 
 async def bring(work: Work, entries: Sequence[Entry]) -> list[Outcome]:
@@ -98,7 +103,7 @@ async def bring(work: Work, entries: Sequence[Entry]) -> list[Outcome]:
         else shelf.place(entry, entry.content, work)
         for entry in entries
     ]
-    await _write(work, list(shelf.written.values()))
+    await _write(work, shelf.written)
     return outcomes
 
 

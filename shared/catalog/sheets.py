@@ -152,9 +152,9 @@ def _prefixed(row: dict[str, str], prefix: str) -> dict[str, str]:
     return {name.partition(":")[2]: cell for name, cell in row.items() if name.startswith(f"{prefix}:")}
 
 
-def ndjson_of(product: Product, category: str | None) -> bytes:
+def ndjson_of(product: Product, category: str | None) -> str:
     fields = product.model_dump(mode="json", include=set(Content.model_fields)) | {"category": category}
-    return orjson.dumps(fields) + b"\n"
+    return orjson.dumps(fields).decode() + "\n"
 
 
 def csv_header(attributes: Sequence[str], options: Sequence[str]) -> list[str]:

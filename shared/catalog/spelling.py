@@ -26,7 +26,7 @@ COUNTS = text("""
 select w.word, (
     select count(*) from (
       select from catalog.search_entries s where s.lexemes @@ cast('''' || w.word || '''' as tsquery) limit 1000
-    ) as some
+    ) as found
   ) as products
 from unnest(cast(:words as text[])) as w (word)
 """)

@@ -187,9 +187,9 @@ cross join lateral (
 ) as v
 cross join lateral (
   select coalesce(array_agg(distinct name || ':' || value), '{}') as attributes from (
-    select name, value from jsonb_each_text(p.attributes) as a (name, value)
+    select a.name, a.value from jsonb_each_text(p.attributes) as a (name, value)
     union all
-    select name, value from jsonb_array_elements(v.options) as o, jsonb_each_text(o) as a (name, value)
+    select o.name, o.value from jsonb_array_elements(v.options) as one (options), jsonb_each_text(options) as o (name, value)
   ) as every
 ) as a
 where p.status = 'published';
