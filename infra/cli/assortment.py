@@ -21,11 +21,6 @@ class Product:
     price_minor: int
     tracked: bool
 
-    @property
-    def slug(self) -> str:
-        words = re.sub(r"[^a-z0-9]+", "-", f"{self.title[:100]} {self.sku}".lower())
-        return words.strip("-")
-
 
 @dataclass(frozen=True, slots=True)
 class Customer:

@@ -77,7 +77,8 @@ class Shelf:
         if before is None:
             after = created(content, work.new_id(), category_id, work.now)
         else:
-            said = {name: getattr(content, name) for name in content.model_fields_set - {"category"}}
+            unsaid = {"category"} if content.slug else {"category", "slug"}
+            said = {name: getattr(content, name) for name in content.model_fields_set - unsaid}
             after = changed(before, said | ({"category_id": category_id} if content.category else {}), work.now)
         if taken := [sku for sku in after.skus if self.owners.get(sku, after.id) != after.id]:
             return Outcome(
