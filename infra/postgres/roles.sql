@@ -86,6 +86,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_place_order',
   'fn_publish_due_products',
   'fn_rank_best_sellers',
+  'fn_rebuild_catalog',
   'fn_record_order',
   'fn_refund_payment',
   'fn_release_hold',
@@ -335,6 +336,13 @@ grant usage on schema catalog to fn_rank_best_sellers;
 grant select on catalog.variants to fn_rank_best_sellers;
 grant select, insert, update on catalog.sales to fn_rank_best_sellers;
 grant select, insert, update, delete on catalog.search_entries to fn_rank_best_sellers;
+-- catalog/rebuild_catalog
+grant usage on schema catalog, orders, platform to fn_rebuild_catalog;
+grant select on catalog.listings_now, catalog.products, catalog.variants, orders.order_lines, orders.sagas, platform.inbox, platform.outbox to fn_rebuild_catalog;
+grant select, insert, update on catalog.sales, catalog.stock to fn_rebuild_catalog;
+grant select, insert, update, delete on catalog.listings, catalog.search_entries, catalog.words to fn_rebuild_catalog;
+create policy read_rebuild_catalog on platform.inbox for select to fn_rebuild_catalog using (true);
+create policy read_rebuild_catalog on platform.outbox for select to fn_rebuild_catalog using (true);
 -- orders/record_order
 grant usage on schema orders, platform to fn_record_order;
 grant insert on platform.outbox to fn_record_order;

@@ -1,0 +1,123 @@
+"""What every derived row must be, found afresh from its source, and how it differs from what is there.
+
+Each part is gone through in batches, by key, while the shop is open. A row and its source are read in one statement
+and written in one transaction, so a difference is a defect and never a change under way.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import TextClause, text
+
+from shared.catalog.listings import list_now, unlist
+from shared.runtime import Work
+from shared.runtime.pipeline import Row
+
+PartName = Literal["listings", "words", "sales"]
+
+LISTINGS = text("""
+with batch as (
+  (select id from catalog.products where id > cast(:after as uuid) order by id limit :count)
+  union
+  (select product_id from catalog.listings where product_id > cast(:after as uuid) order by product_id limit :count)
+  union
+  (select product_id from catalog.search_entries where product_id > cast(:after as uuid)
+   order by product_id limit :count)
+  order by 1 limit :count
+)
+select b.id as key, case
+    when n.product_id is null then
+      case when l.product_id is not null or s.product_id is not null then array['stray'] else '{}' end
+    when l.product_id is null or s.product_id is null then array['missing']
+    else array_remove(array[
+      case when (l.version, l.document) is distinct from (n.version, n.document) then 'document' end,
+      case when (l.stock_at, l.stock, s.availability) is distinct from (n.stock_at, n.stock, n.availability)
+        then 'stock' end,
+      case when (s.category_id, s.title_key, s.price_minor, s.currency, s.published_at, s.attributes, s.lexemes)
+        is distinct from
+        (n.category_id, n.title_key, n.price_minor, n.currency, n.published_at, n.attributes, n.lexemes)
+        then 'search' end,
+      case when s.units_sold <> n.units_sold and not exists (
+          select from catalog.variants v join catalog.sales on sales.sku = v.sku and not sales.ranked
+          where v.product_id = b.id)
+        then 'units_sold' end,
+      case when exists (
+          select from catalog.words_of(n.title_key, n.attributes) as word
+          where not exists (select from catalog.words w where w.word = word))
+        then 'words' end
+    ], null)
+  end as differences
+from batch b
+left join catalog.listings_now n on n.product_id = b.id
+left join catalog.listings l on l.product_id = b.id
+left join catalog.search_entries s on s.product_id = b.id
+order by b.id
+""")
+
+WORDS = text("""
+select w.word as key, case
+    when exists (select from catalog.search_entries s where s.lexemes @@ cast('''' || w.word || '''' as tsquery))
+    then array[]::text[] else array['stray'] end as differences
+from catalog.words w where w.word > :after order by w.word limit :count
+""")
+
+FORGET_WORDS = text("delete from catalog.words where word = any(cast(:keys as text[]))")
+
+# The units of all completed orders, but of those whose event is still on its way to count_sales.
+SALES = text("""
+with coming as (
+  select cast(o.key as uuid) as order_id from platform.outbox o
+  where o.type = 'shop.orders.order.completed.v1' and not exists (
+    select from platform.inbox i where i.consumer = 'count-sales' and i.source = o.source and i.event_id = o.id)
+), now as (
+  select l.sku, sum(l.quantity)::bigint as units
+  from orders.sagas g join orders.order_lines l on l.order_id = g.order_id
+  where g.state = 'completed' and g.order_id not in (select order_id from coming)
+  group by l.sku
+)
+select coalesce(n.sku, s.sku) as key, n.units,
+  case when n.units is distinct from s.units then array['units'] else '{}' end as differences
+from now n full join catalog.sales s on s.sku = n.sku
+where coalesce(n.sku, s.sku) > :after
+order by 1 limit :count
+""")
+
+LOCK_SALES = text("lock table catalog.sales in share row exclusive mode")
+
+RECOUNT = text("""
+insert into catalog.sales as s (sku, units, ranked)
+select sku, units, false from unnest(cast(:skus as text[]), cast(:units as bigint[])) as n (sku, units)
+on conflict (sku) do update set units = excluded.units, ranked = false
+""")
+
+
+async def _relist(work: Work, wrong: Sequence[Row]) -> None:
+    products = [row.key for row in wrong]
+    await unlist(work, [row.key for row in wrong if "stray" in row.differences])
+    await list_now(work, products)
+
+
+async def _forget_words(work: Work, wrong: Sequence[Row]) -> None:
+    await work.db.send(FORGET_WORDS, keys=[row.key for row in wrong])
+
+
+async def _recount(work: Work, wrong: Sequence[Row]) -> None:
+    await work.db.send(RECOUNT, skus=[row.key for row in wrong], units=[row.units or 0 for row in wrong])
+
+
+class Part(NamedTuple):
+    """`find` gives a row per key with its differences; `lock` comes before it where what is found is to be mended."""
+
+    find: TextClause
+    first: str
+    key: Callable[[str], Any]
+    mend: Callable[[Work, Sequence[Row]], Awaitable[None]]
+    lock: TextClause | None = None
+
+
+PARTS: dict[str, Part] = {
+    "listings": Part(LISTINGS, str(UUID(int=0)), UUID, _relist),
+    "words": Part(WORDS, "", str, _forget_words),
+    "sales": Part(SALES, "", str, _recount, LOCK_SALES),
+}
