@@ -6,6 +6,7 @@ Binary mode follows the CloudEvents 1.0.2 HTTP protocol binding (section 3.1) an
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import ClassVar, Self
 from urllib.parse import unquote
 from zlib import crc32
@@ -106,6 +107,19 @@ class Envelope:
     traceparent: str | None = None
     datacontenttype: str | None = JSON
     extensions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def position(self) -> int:
+        """The `sequence` as a number, 0 where there is none."""
+        return int(self.sequence) if self.sequence and self.sequence.isascii() and self.sequence.isdigit() else 0
+
+    @property
+    def emitted_at(self) -> datetime | None:
+        """The `time`, None where there is none (RFC 3339)."""
+        try:
+            return datetime.fromisoformat(self.time) if self.time else None
+        except ValueError:
+            return None
 
     def attributes(self) -> Iterable[tuple[str, str]]:
         yield "specversion", "1.0"

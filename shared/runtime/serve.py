@@ -371,7 +371,8 @@ class EventEndpoint(Endpoint[OnEvent]):
                 raise NotAnEvent(detail=f"{envelope.type} is not a type of this shop.")
             return NO_CONTENT  # the topic carries more types than this function takes
         message = self._message(envelope)
-        cause = Cause(envelope.correlationid or cause.correlation, envelope.id, cause.traceparent)
+        correlation = envelope.correlationid or cause.correlation
+        cause = Cause(correlation, envelope.id, cause.traceparent, envelope.position, envelope.emitted_at)
         log.append_keys(event_type=envelope.type, causation_id=envelope.id, correlation_id=cause.correlation)
         try:
             if not await self._apply(message, envelope, cause):

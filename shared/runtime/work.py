@@ -23,11 +23,16 @@ BEGIN = text("select set_config('role', :role, true) as role, transaction_timest
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What led to this unit of work, carried into everything that it emits."""
+    """What led to this unit of work, carried into everything that it emits.
+
+    Where that is an event, `sequence` is its place in its stream (topic, key) and `at` is when it was emitted.
+    """
 
     correlation: str
     causation: str | None = None
     traceparent: str | None = None
+    sequence: int = 0
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
