@@ -50,13 +50,16 @@ class Schemas:
 
     def components(self) -> dict[str, Schema]:
         """What is referred to, from the operations or from one another."""
-        waiting = list(self._used.values())
-        while waiting:
-            for name in re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(waiting.pop())):
-                if name not in self._used:
-                    self._used[name] = self._definitions[name]
-                    waiting.append(self._definitions[name])
+        for schema in list(self._used.values()):
+            self._use_all_of(schema)
         return dict(sorted(self._used.items()))
+
+    def _use_all_of(self, schema: Schema) -> None:
+        """Takes in what `schema` refers to, and what that refers to."""
+        for name in re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(schema)):
+            if name not in self._used:
+                self._used[name] = self._definitions[name]
+                self._use_all_of(self._definitions[name])
 
     def request(self, model: type[BaseModel]) -> Schema:
         """The whole model, with its fields as properties."""
@@ -73,6 +76,7 @@ class Schemas:
         if get_origin(kind) is Page:
             (item,) = get_args(kind)
             more = {} if about is None else self._definitions[self._name(about, "serialization")]
+            self._use_all_of(more)
             cursor = {
                 "type": ["string", "null"],
                 "description": "Asks for the page after this one; null at the end.",
