@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, ConfigDict
 from sqlalchemy import text
 
 from shared.runtime import View, Work
@@ -112,11 +112,18 @@ class Breadcrumb(View):
     name: str
 
 
+def _sparse(schema: dict[str, Any]) -> None:
+    """Any member may be left out, where the request named `fields`."""
+    schema.pop("required", None)
+
+
 class ListedProduct(View):
-    """A product as the public sees it in lists.
+    """A product as the public sees it in lists; of its members those that `fields` names, or all.
 
     `price_minor` is the lowest of its variants'. `stock` is by SKU, `availability` the best of it.
     """
+
+    model_config = ConfigDict(frozen=True, json_schema_extra=_sparse)
 
     id: UUID
     slug: str
