@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from shared.inventory.events import StockAdjusted
+from shared.inventory.events import StockAdjusted, StockDepleted, StockLow, StockReplenished
 from shared.inventory.levels import LedgerEntry, LocationId, Note, enter, lock_level
 from shared.inventory.problems import InsufficientStock
-from shared.inventory.tables import ledger, locations, stock
+from shared.inventory.tables import items, ledger, locations, stock
 from shared.runtime import Request, Work, http
 from shared.runtime.problems import ValidationFailed
 from shared.vocabulary import BOOKS_DAYS, Line, Sku
@@ -39,9 +39,9 @@ class AdjustStock(Request):
     role="admin",
     idempotent=True,
     key_days=BOOKS_DAYS,
-    reads=[locations],
+    reads=[items, locations],
     writes=[stock, ledger],
-    emits=[StockAdjusted],
+    emits=[StockAdjusted, StockLow, StockDepleted, StockReplenished],
 )
 async def adjust_stock(request: AdjustStock, work: Work) -> LedgerEntry:
     """May take what is promised already, which makes a shortfall, but never more than is on hand.
@@ -51,9 +51,9 @@ async def adjust_stock(request: AdjustStock, work: Work) -> LedgerEntry:
     sku, location, delta = request.sku, request.location, request.delta
     if request.at is not None and request.at > work.now:
         raise ValidationFailed(errors=[{"pointer": "/at", "detail": "This is in the future."}])
-    before = await lock_level(work, sku, location)
+    before, standing = await lock_level(work, sku, location)
     if before.on_hand + delta < 0:
         raise InsufficientStock(sku=sku, location=location, on_hand=before.on_hand, delta=delta)
     at = request.at or work.now
-    _, entry = await enter(work, before, delta, reason=request.reason, note=request.note, at=at)
+    _, entry = await enter(work, before, standing, delta, reason=request.reason, note=request.note, at=at)
     return entry

@@ -1,16 +1,16 @@
 """Keep what is held for an order, once it is paid for."""
 
-from shared.inventory.events import CommitHold, HoldCommitted, HoldExpired
+from shared.inventory.events import CommitHold, HoldCommitted, HoldExpired, StockReplenished
 from shared.inventory.holds import Status, commit, expire, lock_hold
-from shared.inventory.tables import hold_lines, holds, stock
+from shared.inventory.tables import hold_lines, holds, items, locations, stock
 from shared.runtime import Work, on_event
 
 
 @on_event(
     CommitHold,
-    reads=[hold_lines],
+    reads=[hold_lines, items, locations],
     writes=[holds, stock],
-    emits=[HoldCommitted, HoldExpired],
+    emits=[HoldCommitted, HoldExpired, StockReplenished],
     warm=True,
 )
 async def commit_hold(command: CommitHold, work: Work) -> None:

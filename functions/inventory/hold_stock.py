@@ -4,8 +4,17 @@ from collections import Counter
 from datetime import timedelta
 
 from shared.inventory.allocation import Shortage, allocate
-from shared.inventory.events import AllocatedLine, HoldExpired, HoldRejected, HoldStock, StockHeld
+from shared.inventory.events import (
+    AllocatedLine,
+    HoldExpired,
+    HoldRejected,
+    HoldStock,
+    StockDepleted,
+    StockHeld,
+    StockLow,
+)
 from shared.inventory.holds import Status, lines_of, lock_hold, open_hold, reject, take
+from shared.inventory.status import tell
 from shared.inventory.tables import hold_lines, holds, items, locations, stock
 from shared.runtime import Event, Work, on_event
 
@@ -14,7 +23,7 @@ from shared.runtime import Event, Work, on_event
     HoldStock,
     reads=[items, locations],
     writes=[stock, holds, hold_lines],
-    emits=[StockHeld, HoldRejected, HoldExpired],
+    emits=[StockHeld, HoldRejected, HoldExpired, StockLow, StockDepleted],
     warm=True,
 )
 async def hold_stock(command: HoldStock, work: Work) -> None:
@@ -30,7 +39,7 @@ async def hold_stock(command: HoldStock, work: Work) -> None:
     if offer is None:
         work.emit(await _answer_again(command, work))
         return
-    tracked = {sku: quantity for sku, quantity in demand.items() if sku not in offer.untracked}
+    tracked = {sku: quantity for sku, quantity in demand.items() if offer.standings[sku].tracked}
     allocated = allocate(tracked, offer.levels)
     if isinstance(allocated, Shortage):
         await reject(work, command.order_id, allocated.missing)
@@ -40,6 +49,8 @@ async def hold_stock(command: HoldStock, work: Work) -> None:
         await take(work, command.order_id, allocated)
     lines = (AllocatedLine(**taken._asdict()) for taken in sorted(allocated))
     work.emit(StockHeld(order_id=command.order_id, expires_at=expires_at, allocations=tuple(lines)))
+    for sku, quantity in tracked.items():
+        tell(work, offer.standings[sku], offer.standings[sku].plus(-quantity))
 
 
 async def _answer_again(command: HoldStock, work: Work) -> Event:

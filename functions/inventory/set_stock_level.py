@@ -1,8 +1,8 @@
 """Record a recount of a SKU at a location."""
 
-from shared.inventory.events import StockAdjusted
+from shared.inventory.events import StockAdjusted, StockDepleted, StockLow, StockReplenished
 from shared.inventory.levels import LocationId, Note, OnHand, StockLevel, enter, level_of, lock_level
-from shared.inventory.tables import ledger, locations, stock
+from shared.inventory.tables import items, ledger, locations, stock
 from shared.runtime import Request, Work, http
 from shared.vocabulary import Line, Sku
 
@@ -18,18 +18,18 @@ class SetStockLevel(Request):
 @http(
     "PUT /v1/stock/{sku}/{location}",
     role="admin",
-    reads=[locations],
+    reads=[items, locations],
     writes=[stock, ledger],
-    emits=[StockAdjusted],
+    emits=[StockAdjusted, StockLow, StockDepleted, StockReplenished],
 )
 async def set_stock_level(request: SetStockLevel, work: Work) -> StockLevel:
     """What was counted is true, even if more than that is promised: the rest is a shortfall. Raises UnknownLocation.
 
     The same level again makes no ledger entry.
     """
-    before = await lock_level(work, request.sku, request.location)
+    before, standing = await lock_level(work, request.sku, request.location)
     delta = request.on_hand - before.on_hand
     if delta == 0:
         return level_of(before)
-    level, _ = await enter(work, before, delta, reason=request.reason, note=request.note, at=work.now)
+    level, _ = await enter(work, before, standing, delta, reason=request.reason, note=request.note, at=work.now)
     return level

@@ -137,10 +137,10 @@ create policy relay on platform.outbox to shop_relay using (true) with check (tr
 -- inventory/adjust_stock
 grant usage on schema inventory, platform to fn_adjust_stock;
 grant insert on platform.outbox to fn_adjust_stock;
-grant select on inventory.locations to fn_adjust_stock;
+grant select on inventory.items, inventory.locations to fn_adjust_stock;
 grant select, insert on inventory.ledger to fn_adjust_stock;
 grant select, insert, update on inventory.stock, platform.idempotency, platform.streams to fn_adjust_stock;
-create policy emit_adjust_stock on platform.outbox for insert to fn_adjust_stock with check (type in ('shop.inventory.stock.adjusted.v1'));
+create policy emit_adjust_stock on platform.outbox for insert to fn_adjust_stock with check (type in ('shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1'));
 -- orders/advance_order
 grant usage on schema orders, platform to fn_advance_order;
 grant insert on platform.outbox to fn_advance_order;
@@ -180,10 +180,10 @@ grant select, insert, update on platform.attempts, platform.dead_letters to fn_c
 -- inventory/commit_hold
 grant usage on schema inventory, platform to fn_commit_hold;
 grant insert on platform.outbox to fn_commit_hold;
-grant select on inventory.hold_lines to fn_commit_hold;
+grant select on inventory.hold_lines, inventory.items, inventory.locations to fn_commit_hold;
 grant select, insert on platform.inbox to fn_commit_hold;
 grant select, insert, update on inventory.holds, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_commit_hold;
-create policy emit_commit_hold on platform.outbox for insert to fn_commit_hold with check (type in ('shop.inventory.hold.committed.v1', 'shop.inventory.hold.expired.v1'));
+create policy emit_commit_hold on platform.outbox for insert to fn_commit_hold with check (type in ('shop.inventory.hold.committed.v1', 'shop.inventory.hold.expired.v1', 'shop.inventory.stock.replenished.v1'));
 -- catalog/count_sales
 grant usage on schema catalog, orders, platform to fn_count_sales;
 grant select on orders.order_lines to fn_count_sales;
@@ -229,9 +229,9 @@ create policy emit_drive_sagas on platform.outbox for insert to fn_drive_sagas w
 -- inventory/expire_holds
 grant usage on schema inventory, platform to fn_expire_holds;
 grant insert on platform.outbox to fn_expire_holds;
-grant select on inventory.hold_lines to fn_expire_holds;
+grant select on inventory.hold_lines, inventory.items, inventory.locations to fn_expire_holds;
 grant select, insert, update on inventory.holds, inventory.stock, platform.streams to fn_expire_holds;
-create policy emit_expire_holds on platform.outbox for insert to fn_expire_holds with check (type in ('shop.inventory.hold.expired.v1'));
+create policy emit_expire_holds on platform.outbox for insert to fn_expire_holds with check (type in ('shop.inventory.hold.expired.v1', 'shop.inventory.stock.replenished.v1'));
 -- catalog/export_products
 grant usage on schema catalog to fn_export_products;
 grant select on catalog.categories, catalog.products, catalog.variants to fn_export_products;
@@ -279,7 +279,7 @@ grant insert on platform.outbox to fn_hold_stock;
 grant select on inventory.items, inventory.locations to fn_hold_stock;
 grant select, insert on inventory.hold_lines, platform.inbox to fn_hold_stock;
 grant select, insert, update on inventory.holds, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_hold_stock;
-create policy emit_hold_stock on platform.outbox for insert to fn_hold_stock with check (type in ('shop.inventory.hold.expired.v1', 'shop.inventory.hold.held.v1', 'shop.inventory.hold.rejected.v1'));
+create policy emit_hold_stock on platform.outbox for insert to fn_hold_stock with check (type in ('shop.inventory.hold.expired.v1', 'shop.inventory.hold.held.v1', 'shop.inventory.hold.rejected.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1'));
 -- catalog/import_products
 grant usage on schema catalog, platform to fn_import_products;
 grant insert on platform.outbox to fn_import_products;
@@ -358,10 +358,10 @@ create policy emit_refund_payment on platform.outbox for insert to fn_refund_pay
 -- inventory/release_hold
 grant usage on schema inventory, platform to fn_release_hold;
 grant insert on platform.outbox to fn_release_hold;
-grant select on inventory.hold_lines to fn_release_hold;
+grant select on inventory.hold_lines, inventory.items, inventory.locations to fn_release_hold;
 grant select, insert on platform.inbox to fn_release_hold;
 grant select, insert, update on inventory.holds, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_release_hold;
-create policy emit_release_hold on platform.outbox for insert to fn_release_hold with check (type in ('shop.inventory.hold.released.v1'));
+create policy emit_release_hold on platform.outbox for insert to fn_release_hold with check (type in ('shop.inventory.hold.released.v1', 'shop.inventory.stock.replenished.v1'));
 -- platform/replay_dead_letters
 grant usage on schema platform to fn_replay_dead_letters;
 grant select, insert on platform.outbox to fn_replay_dead_letters;
@@ -388,15 +388,18 @@ grant select on catalog.categories, catalog.listings, catalog.products, catalog.
 grant usage on schema orders to fn_set_customer;
 grant select, insert, update on orders.customers to fn_set_customer;
 -- inventory/set_item_policy
-grant usage on schema inventory to fn_set_item_policy;
-grant select, insert, update on inventory.items to fn_set_item_policy;
+grant usage on schema inventory, platform to fn_set_item_policy;
+grant insert on platform.outbox to fn_set_item_policy;
+grant select on inventory.locations to fn_set_item_policy;
+grant select, insert, update on inventory.items, inventory.stock, platform.streams to fn_set_item_policy;
+create policy emit_set_item_policy on platform.outbox for insert to fn_set_item_policy with check (type in ('shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1'));
 -- inventory/set_stock_level
 grant usage on schema inventory, platform to fn_set_stock_level;
 grant insert on platform.outbox to fn_set_stock_level;
-grant select on inventory.locations to fn_set_stock_level;
+grant select on inventory.items, inventory.locations to fn_set_stock_level;
 grant select, insert on inventory.ledger to fn_set_stock_level;
 grant select, insert, update on inventory.stock, platform.streams to fn_set_stock_level;
-create policy emit_set_stock_level on platform.outbox for insert to fn_set_stock_level with check (type in ('shop.inventory.stock.adjusted.v1'));
+create policy emit_set_stock_level on platform.outbox for insert to fn_set_stock_level with check (type in ('shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1'));
 -- orders/settle_refund
 grant usage on schema orders, platform to fn_settle_refund;
 grant select, insert on platform.inbox to fn_settle_refund;

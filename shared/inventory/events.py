@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.runtime import Event
 
+StockStatus = Literal["in_stock", "low", "backorder", "out_of_stock"]
+"""What a shopper may be told of a SKU: `backorder` is not there, and can be ordered nevertheless."""
+
 
 class HoldLine(BaseModel):
     """How much of a SKU; several lines may name the same SKU.
@@ -147,7 +150,10 @@ class StockAdjusted(
     key="sku",
     subject="stock/{sku}",
 ):
-    """The level of a SKU at a location since this ledger entry. `at` is when the goods moved."""
+    """The level of a SKU at a location since this ledger entry. `at` is when the goods moved.
+
+    `status` is the SKU's, of which `sku_available` are available at all locations. Older events do not say.
+    """
 
     sku: str
     location: str
@@ -162,3 +168,56 @@ class StockAdjusted(
     reason: str
     actor: str
     at: datetime
+    sku_available: int | None = None
+    status: StockStatus | None = None
+
+
+class StockLow(
+    Event,
+    type="shop.inventory.stock.low.v1",
+    topic="shop.stock",
+    key="sku",
+    subject="stock/{sku}",
+):
+    """No more than `low_at` are left. `available` is what all locations have together."""
+
+    sku: str
+    status: StockStatus
+    was: StockStatus
+    available: int
+    low_at: int
+
+
+class StockDepleted(
+    Event,
+    type="shop.inventory.stock.depleted.v1",
+    topic="shop.stock",
+    key="sku",
+    subject="stock/{sku}",
+):
+    """Nothing is available any more at any location."""
+
+    sku: str
+    status: StockStatus
+    was: StockStatus
+    available: int
+    low_at: int
+
+
+class StockReplenished(
+    Event,
+    type="shop.inventory.stock.replenished.v1",
+    topic="shop.stock",
+    key="sku",
+    subject="stock/{sku}",
+):
+    """There is more than before: some where there was nothing, or enough where it was low.
+
+    `available` is what all locations have together. A SKU that is not tracked is in stock whatever that is.
+    """
+
+    sku: str
+    status: StockStatus
+    was: StockStatus
+    available: int
+    low_at: int

@@ -1,10 +1,14 @@
-"""An order's hold on stock, and the only place where several stock rows are locked.
+"""An order's hold on stock, and the only place where stock of several SKUs is locked.
 
-Locks are taken in one order by all: the hold's row, then stock rows by (sku, location). An order has one hold, ever.
-Its row outlives it, so that a command that comes again, or too late, finds out how the hold ended.
+Locks are taken in one order by all: the hold's row, then stock rows by (sku, location). Who changes what is available
+of a SKU locks all of its rows, so that the sum over them is known. It is taken by a statement of its own, sent along
+behind the one that locks: a statement does not see rows that were added while it waited.
+
+An order has one hold, ever. Its row outlives it, so that a command that comes again, or too late, finds out how the
+hold ended.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -14,6 +18,8 @@ import orjson
 from sqlalchemy import TextClause, text
 
 from shared.inventory.allocation import Level, Taken
+from shared.inventory.queries import STANDINGS, standings
+from shared.inventory.status import Standing, tell
 from shared.runtime import Work
 
 
@@ -35,10 +41,18 @@ class Offer(NamedTuple):
     """What the locations have of the SKUs asked for, locked until the transaction ends."""
 
     levels: list[Level]
-    untracked: frozenset[str]
+    standings: dict[str, Standing]
 
 
-# `exists` is worked out once and before the first row: no stock is locked for an order that has a hold already.
+class Return(NamedTuple):
+    """What becomes available of a SKU when holds are given back: nothing, where that only mends a shortfall."""
+
+    before: Standing
+    gained: int
+
+
+# `exists` is worked out once and before the first row: no stock is locked for an order that has a hold already. Only
+# what is locked is offered: to take from a row that was added meanwhile would be to lock it out of order.
 OPEN = text("""
 with opened as (
   insert into inventory.holds (order_id, status, expires_at, created_at, updated_at)
@@ -52,9 +66,7 @@ with opened as (
   order by sku, location
   for update
 )
-select exists (select from opened) as opened,
-  array(select sku from inventory.items where sku = any(cast(:skus as text[])) and not tracked) as untracked,
-  s.sku, s.location, l.priority, s.available
+select exists (select from opened) as opened, s.sku, s.location, l.priority, s.available
 from (select) as one
 left join (locked s join inventory.locations l on l.id = s.location and l.closed_at is null) on true
 """)
@@ -78,6 +90,33 @@ update inventory.holds set status = 'REJECTED', shortages = cast(:shortages as j
 """)
 
 HOLD = text("select status, expires_at, shortages from inventory.holds where order_id = :order_id for update")
+
+LOCK_LINES = text("""
+select from inventory.stock
+where sku = any(array(select sku from inventory.hold_lines where order_id = any(cast(:orders as uuid[]))))
+order by sku, location
+for update
+""")
+
+RETURNS = text(f"""
+with lines as (
+  select sku, location, sum(quantity)::bigint as quantity
+  from inventory.hold_lines
+  where order_id = any(cast(:orders as uuid[]))
+  group by sku, location
+), free as (
+  select l.sku, l.quantity, s.on_hand - s.held - s.committed as quantity_free
+  from lines l
+  join inventory.stock s on s.sku = l.sku and s.location = l.location
+  join inventory.locations o on o.id = l.location and o.closed_at is null
+), gained as (
+  select sku, sum(greatest(0, quantity_free + quantity) - greatest(0, quantity_free))::bigint as gained
+  from free group by sku
+)
+select s.*, g.gained
+from ({standings("array(select distinct sku from lines)")}) as s join gained g on g.sku = s.sku
+order by s.sku
+""")  # noqa: S608 - of constants
 
 LINES = text("""
 select sku, location, quantity from inventory.hold_lines where order_id = :order_id order by sku, location
@@ -142,11 +181,13 @@ EXPIRE = _moving(MANY, "held = s.held - l.quantity", LESS)
 
 async def open_hold(work: Work, order_id: UUID, skus: Sequence[str], expires_at: datetime) -> Offer | None:
     """Makes the order's hold and locks the stock of `skus`; None when the order has a hold already."""
-    rows = await work.db.all(OPEN, order_id=order_id, skus=skus, expires_at=expires_at, now=work.now)
+    opened = work.db.enqueue(OPEN, order_id=order_id, skus=skus, expires_at=expires_at, now=work.now)
+    sums = await work.db.all(STANDINGS, skus=skus)
+    rows = await opened.all()
     if not rows[0].opened:
         return None
     levels = [Level(row.sku, row.location, row.priority, row.available) for row in rows if row.sku is not None]
-    return Offer(levels, frozenset(rows[0].untracked))
+    return Offer(levels, {row.sku: Standing(*row) for row in sums})
 
 
 async def take(work: Work, order_id: UUID, taken: Sequence[Taken]) -> None:
@@ -163,6 +204,25 @@ async def lock_hold(work: Work, order_id: UUID) -> Hold | None:
     return row and Hold(Status(row.status), row.expires_at, row.shortages)
 
 
+async def lock_hold_and_stock(work: Work, order_id: UUID) -> tuple[Hold | None, list[Return]]:
+    """With all stock of what the hold has, or had: it may be given back."""
+    hold = work.db.enqueue(HOLD, order_id=order_id)
+    returns = await _lock_stock_of(work, [order_id])
+    row = await hold.one()
+    return row and Hold(Status(row.status), row.expires_at, row.shortages), returns
+
+
+async def _lock_stock_of(work: Work, orders: Sequence[UUID]) -> list[Return]:
+    await work.db.send(LOCK_LINES, orders=orders)
+    rows = await work.db.all(RETURNS, orders=orders)
+    return [Return(Standing(row.sku, row.tracked, row.low_at, row.available), row.gained) for row in rows]
+
+
+def _tell(work: Work, returns: Iterable[Return]) -> None:
+    for before, gained in returns:
+        tell(work, before, before.plus(gained))
+
+
 async def lines_of(work: Work, order_id: UUID) -> list[Any]:
     return await work.db.all(LINES, order_id=order_id)
 
@@ -177,14 +237,17 @@ async def commit(work: Work, order_id: UUID) -> None:
     await work.db.send(COMMIT, order_id=order_id, status=Status.COMMITTED, now=work.now)
 
 
-async def release(work: Work, order_id: UUID, was: Status) -> None:
-    """The hold is locked, and `was`: HELD or COMMITTED."""
+async def release(work: Work, order_id: UUID, was: Status, returns: Iterable[Return]) -> None:
+    """The hold is locked with its stock, and `was`: HELD or COMMITTED."""
     await work.db.send(RELEASE[was], order_id=order_id, status=Status.RELEASED, now=work.now)
+    _tell(work, returns)
 
 
 async def expire(work: Work, orders: Sequence[UUID]) -> None:
     """The holds are locked, and all HELD."""
+    returns = await _lock_stock_of(work, orders)
     await work.db.send(EXPIRE, orders=orders, status=Status.EXPIRED, now=work.now)
+    _tell(work, returns)
 
 
 async def remember_released(work: Work, order_id: UUID) -> bool:

@@ -1,4 +1,8 @@
-"""The level of a SKU at a location, and the ledger entry without which `on_hand` does not change."""
+"""The level of a SKU at a location, and the ledger entry without which `on_hand` does not change.
+
+Who changes the stock of a SKU has locked all of its rows, by location. Who may add a row or changes the policy has
+first locked the SKU itself: a row that is being added cannot be locked by others, nor can a SKU that has none yet.
+"""
 
 from datetime import datetime
 from typing import Annotated
@@ -8,6 +12,8 @@ from sqlalchemy import text
 
 from shared.inventory.events import StockAdjusted
 from shared.inventory.problems import UnknownLocation
+from shared.inventory.queries import STANDINGS
+from shared.inventory.status import Standing, tell
 from shared.runtime import View, Work
 from shared.runtime.pipeline import Row
 
@@ -50,11 +56,16 @@ select :sku, id from inventory.locations where id = :location and closed_at is n
 on conflict (sku, location) do nothing
 """)
 
+LOCKS = 0x57C  # the class of the SKUs' advisory locks
+
+LOCK_SKU = text("select pg_advisory_xact_lock(:locks, hashtext(:sku))").bindparams(locks=LOCKS)
+
+LOCK_ROWS = text("select from inventory.stock where sku = :sku order by location for update")
+
 LEVEL = text("""
 select s.sku, s.location, s.on_hand, s.held, s.committed, s.version
 from inventory.stock s join inventory.locations l on l.id = s.location and l.closed_at is null
 where s.sku = :sku and s.location = :location
-for update of s
 """)
 
 ENTER = text("""
@@ -69,20 +80,36 @@ returning id, sku, location, delta, on_hand, reason, actor, note, at, recorded_a
 """)
 
 
-async def lock_level(work: Work, sku: str, location: str) -> Row:
-    """The stock row, made at need. Raises UnknownLocation, also for one that is closed."""
+async def lock_sku(work: Work, sku: str) -> Standing:
+    """Locks the SKU with all of its stock."""
+    await work.db.send(LOCK_SKU, sku=sku)
+    await work.db.send(LOCK_ROWS, sku=sku)
+    (row,) = await work.db.all(STANDINGS, skus=[sku])
+    return Standing(*row)
+
+
+async def lock_level(work: Work, sku: str, location: str) -> tuple[Row, Standing]:
+    """Locks the SKU with all of its stock, and gives the row of the location, made at need.
+
+    Raises UnknownLocation, also for one that is closed.
+    """
+    await work.db.send(LOCK_SKU, sku=sku)
     await work.db.send(ENSURE, sku=sku, location=location)
-    row = await work.db.one(LEVEL, sku=sku, location=location)
+    await work.db.send(LOCK_ROWS, sku=sku)
+    level = work.db.enqueue(LEVEL, sku=sku, location=location)
+    (standing,) = await work.db.all(STANDINGS, skus=[sku])
+    row = await level.one()
     if row is None:
         raise UnknownLocation(location=location)
-    return row
+    return row, Standing(*standing)
 
 
 async def enter(
-    work: Work, before: Row, delta: int, *, reason: str, note: str | None, at: datetime
+    work: Work, before: Row, standing: Standing, delta: int, *, reason: str, note: str | None, at: datetime
 ) -> tuple[StockLevel, LedgerEntry]:
     """Changes the locked level by `delta`, with its ledger entry, and says so. The caller's subject is the actor."""
     level = level_of(before._replace(on_hand=before.on_hand + delta, version=before.version + 1))
+    now = standing.plus(level.available - level_of(before).available)
     row = await work.db.one(
         ENTER,
         sku=level.sku,
@@ -99,9 +126,17 @@ async def enter(
     entry = LedgerEntry.model_validate(row, from_attributes=True)
     work.emit(
         StockAdjusted(
-            **level.model_dump(), delta=delta, ledger_id=entry.id, reason=entry.reason, actor=entry.actor, at=entry.at
+            **level.model_dump(),
+            delta=delta,
+            ledger_id=entry.id,
+            reason=entry.reason,
+            actor=entry.actor,
+            at=entry.at,
+            sku_available=now.available,
+            status=now.status,
         )
     )
+    tell(work, standing, now)
     return level, entry
 
 

@@ -20,6 +20,7 @@ items = Table(
     metadata,
     Column("sku", Text, primary_key=True),
     Column("tracked", Boolean, nullable=False),
+    Column("low_at", Integer),
     Column("updated_at", DateTime(timezone=True), nullable=False),
 )
 

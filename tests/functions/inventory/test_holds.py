@@ -20,6 +20,7 @@ from shared.inventory.events import (
     HoldReleased,
     HoldStock,
     ReleaseHold,
+    StockDepleted,
     StockHeld,
 )
 from shared.runtime import Event
@@ -39,7 +40,8 @@ async def test_what_is_there_is_held(run: Run, stocked: Stocked, db: Books) -> N
     await stocked("tea", on_hand=1)
     _, emitted = await run(hold_stock, hold(tea=1, mug=2))
 
-    assert emitted == [held(("mug", "LON", 2), ("tea", "LON", 1))]
+    depleted = StockDepleted(sku="tea", status="out_of_stock", was="low", available=0, low_at=5)
+    assert emitted == [held(("mug", "LON", 2), ("tea", "LON", 1)), depleted]
     assert (await level(db, "mug"), await level(db, "tea")) == ((3, 2, 0, 0), (1, 1, 0, 0))
 
 
@@ -149,15 +151,16 @@ async def test_there_is_nothing_to_commit_without_a_hold(run: Run, stocked: Stoc
 
 
 async def test_an_answer_given_once_is_given_again(run: Run, stocked: Stocked, db: Books) -> None:
-    async def ask_twice(order: UUID) -> list[list[Event]]:
-        answers = [(await run(hold_stock, hold(order, mug=2), now=NOW))[1]]
+    async def ask_twice(order: UUID) -> list[Event]:
+        first = await run(hold_stock, hold(order, mug=2), now=NOW)
         await stocked("mug", on_hand=9)
-        return [*answers, (await run(hold_stock, hold(order, mug=2), now=LATER))[1]]
+        again = await run(hold_stock, hold(order, mug=2), now=LATER)
+        return [first[1][0], *again[1]]
 
     await stocked("mug", on_hand=2)
-    assert await ask_twice(ORDER) == [[held(("mug", "LON", 2))]] * 2
+    assert await ask_twice(ORDER) == [held(("mug", "LON", 2))] * 2
     await stocked("mug", on_hand=3)
-    assert await ask_twice(OTHER) == [[HoldRejected(order_id=OTHER, shortages={"mug": 1})]] * 2
+    assert await ask_twice(OTHER) == [HoldRejected(order_id=OTHER, shortages={"mug": 1})] * 2
     assert await level(db, "mug") == (9, 2, 0, 0)
 
 

@@ -35,7 +35,16 @@ async def test_a_recount_sets_the_level_and_says_so(run: Run, stocked: Stocked, 
         "shelf 4",
     )
     assert emitted == [
-        StockAdjusted(**found.model_dump(), delta=-2, ledger_id=entry.id, reason="two broken", actor="admin-1", at=NOW)
+        StockAdjusted(
+            **found.model_dump(),
+            delta=-2,
+            ledger_id=entry.id,
+            reason="two broken",
+            actor="admin-1",
+            at=NOW,
+            sku_available=3,
+            status="low",
+        )
     ]
     assert (found.on_hand, found.available, found.version) == (3, 3, 2)
 
@@ -115,7 +124,8 @@ async def test_stock_is_shown_in_all_and_by_location(ask: Ask, run: Run, stocked
     shown = await ask(get_stock, "/v1/stock/mug", roles=("service",))
 
     assert json.loads(shown.body) == {
-        "sku": "mug", "tracked": True, "on_hand": 5, "held": 1, "committed": 0, "available": 4, "shortfall": 0,
+        "sku": "mug", "tracked": True, "status": "low", "low_at": 5,
+        "on_hand": 5, "held": 1, "committed": 0, "available": 4, "shortfall": 0,
         "locations": [
             {"location": "LON", "on_hand": 3, "held": 1, "committed": 0, "available": 2, "shortfall": 0},
             {"location": "LEEDS", "on_hand": 2, "held": 0, "committed": 0, "available": 2, "shortfall": 0},
@@ -127,9 +137,9 @@ async def test_an_item_is_known_by_its_stock_or_its_policy(ask: Ask) -> None:
     assert (await ask(get_stock, "/v1/stock/gift", roles=AS_ADMIN)).status == 404
     for tracked in (True, False, False):
         answer = await ask(set_item_policy, "/v1/items/gift", {"tracked": tracked}, roles=AS_ADMIN)
-        assert (answer.status, json.loads(answer.body)) == (200, {"sku": "gift", "tracked": tracked})
+        assert (answer.status, json.loads(answer.body)) == (200, {"sku": "gift", "tracked": tracked, "low_at": 5})
     shown = json.loads((await ask(get_stock, "/v1/stock/gift", roles=AS_ADMIN)).body)
-    assert (shown["tracked"], shown["on_hand"], shown["locations"]) == (False, 0, [])
+    assert (shown["tracked"], shown["status"], shown["on_hand"], shown["locations"]) == (False, "in_stock", 0, [])
 
 
 async def test_the_ledger_is_listed_newest_first(ask: Ask, stocked: Stocked) -> None:
