@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import text
 
+from shared.inventory.queries import statuses
+
 
 class Check(NamedTuple):
     """`sql` gives one row for each violation; its columns are what an operator needs to look further."""
@@ -66,6 +68,21 @@ CHECKS = (
           or shortfall > 0 and not exists (
             select from inventory.ledger l where l.sku = s.sku and l.location = s.location and l.delta < 0)
         """,
+    ),
+    Check(
+        "stock_status_is_told",
+        "What the last event of a SKU's stock said of its status is what the stock is now.",
+        # An event that was forgotten, or is from before events said so, says nothing.
+        f"""
+        select s.sku, s.status, s.available, e.told
+        from ({statuses("array(select sku from inventory.stock union select sku from inventory.items)")}) s
+        join platform.streams h on h.topic = 'shop.stock' and h.key = s.sku
+        cross join lateral (
+          select convert_from(o.data, 'UTF8')::json ->> 'status' as told from platform.outbox o
+          where o.key = h.key and o.topic = h.topic and o.sequence = h.sequence
+        ) e
+        where e.told <> s.status
+        """,  # noqa: S608 - of constants
     ),
     Check(
         "sold_equals_stock_taken",

@@ -71,6 +71,10 @@ select gen_random_uuid(), '/shop/' || domain || '/a-function', type, topic, o % 
   case when n = 1 then repeat('x', 4000)::bytea else '{{}}'::bytea end,
   row_number() over (partition by topic, o % 16 order by n, o) - 1, now()
 from numbers, said order by n, o;
+insert into platform.outbox (id, source, type, topic, partition, key, sequence, time, data, log_offset, published_at)
+select gen_random_uuid(), '/shop/inventory/set-stock-level', 'shop.inventory.stock.adjusted.v1', 'shop.stock', n % 16,
+  'sku-' || n, 1, now(), '{{"status": "in_stock"}}'::bytea, n / 16, now()
+from generate_series(0, {skus} - 1) n;
 insert into platform.streams (topic, key, sequence)
 select topic, key, max(sequence) from platform.outbox group by topic, key;
 insert into platform.log_heads (topic, partition, next_offset)

@@ -52,6 +52,14 @@ BROKEN = [
         "<no constraints>; update inventory.stock set shortfall = shortfall + 1 where sku = 'tea'",
     ),
     (
+        "stock_status_is_told",
+        "update inventory.items set tracked = true where sku = 'gift'",
+    ),
+    (
+        "stock_status_is_told",
+        "insert into inventory.items (sku, tracked, low_at, updated_at) values ('mug', true, 1000, now())",
+    ),
+    (
         "sold_equals_stock_taken",
         "update orders.order_lines set quantity = quantity + 1 where unit_price_minor = 0",
     ),
@@ -180,7 +188,7 @@ BROKEN = [
     ),
     (
         "nothing_is_bound_to_ended_orders",
-        """insert into inventory.items (sku, tracked, updated_at) values ('pen', false, now());
+        """insert into inventory.items (sku, tracked, updated_at) values ('pen', true, now());
            update inventory.holds set status = 'COMMITTED', shortages = null where status = 'REJECTED'""",
     ),
 ]
