@@ -6,8 +6,10 @@ from pydantic import Field
 
 from shared.catalog.rebuilding import PARTS, PartName
 from shared.catalog.tables import DERIVED, SOURCES, sales
+from shared.inventory.tables import items, locations
+from shared.inventory.tables import stock as inventory_stock
 from shared.orders.tables import order_lines, sagas
-from shared.platform.tables import inbox, outbox
+from shared.platform.tables import inbox, outbox, streams
 from shared.runtime import Request, View, Work, http
 from shared.runtime.problems import ValidationFailed
 
@@ -41,7 +43,7 @@ class Rebuilt(View):
 @http(
     "POST /v1/admin/catalog-rebuild",
     role="operator",
-    reads=[*SOURCES, order_lines, sagas, outbox, inbox],
+    reads=[*SOURCES, items, inventory_stock, locations, order_lines, sagas, streams, outbox, inbox],
     writes=[sales, *DERIVED],
 )
 async def rebuild_catalog(request: RebuildCatalog, work: Work) -> Rebuilt:

@@ -98,6 +98,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_set_item_policy',
   'fn_set_stock_level',
   'fn_settle_refund',
+  'fn_track_stock',
   'fn_update_category',
   'fn_update_product',
   'fn_void_payment'
@@ -337,8 +338,8 @@ grant select on catalog.variants to fn_rank_best_sellers;
 grant select, insert, update on catalog.sales to fn_rank_best_sellers;
 grant select, insert, update, delete on catalog.search_entries to fn_rank_best_sellers;
 -- catalog/rebuild_catalog
-grant usage on schema catalog, orders, platform to fn_rebuild_catalog;
-grant select on catalog.listings_now, catalog.products, catalog.variants, orders.order_lines, orders.sagas, platform.inbox, platform.outbox to fn_rebuild_catalog;
+grant usage on schema catalog, inventory, orders, platform to fn_rebuild_catalog;
+grant select on catalog.listings_now, catalog.products, catalog.variants, inventory.items, inventory.locations, inventory.stock, orders.order_lines, orders.sagas, platform.inbox, platform.outbox, platform.streams to fn_rebuild_catalog;
 grant select, insert, update on catalog.sales, catalog.stock to fn_rebuild_catalog;
 grant select, insert, update, delete on catalog.listings, catalog.search_entries, catalog.words to fn_rebuild_catalog;
 create policy read_rebuild_catalog on platform.inbox for select to fn_rebuild_catalog using (true);
@@ -404,6 +405,12 @@ create policy emit_set_stock_level on platform.outbox for insert to fn_set_stock
 grant usage on schema orders, platform to fn_settle_refund;
 grant select, insert on platform.inbox to fn_settle_refund;
 grant select, insert, update on orders.orders, orders.return_lines, platform.attempts, platform.dead_letters to fn_settle_refund;
+-- catalog/track_stock
+grant usage on schema catalog, platform to fn_track_stock;
+grant select on catalog.listings_now, catalog.products, catalog.sales, catalog.variants to fn_track_stock;
+grant select, insert on platform.inbox to fn_track_stock;
+grant select, insert, update on catalog.stock, platform.attempts, platform.dead_letters to fn_track_stock;
+grant select, insert, update, delete on catalog.listings, catalog.search_entries to fn_track_stock;
 -- catalog/update_category
 grant usage on schema catalog, platform to fn_update_category;
 grant insert on platform.outbox to fn_update_category;

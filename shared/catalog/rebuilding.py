@@ -1,7 +1,8 @@
 """What every derived row must be, found afresh from its source, and how it differs from what is there.
 
-Each part is gone through in batches, by key, while the shop is open. A row and its source are read in one statement
-and written in one transaction, so a difference is a defect and never a change under way.
+Each part is gone through in batches, by key, while the shop is open. Listings and words are written with their source,
+so a difference is a defect. Stock and sales follow events: what is on its way counts as no difference of the sales, and
+as one of the stock that the event, or the mending, ends.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,11 +11,12 @@ from uuid import UUID
 
 from sqlalchemy import TextClause, text
 
-from shared.catalog.listings import list_now, unlist
+from shared.catalog.listings import list_now, restock, unlist
+from shared.inventory.queries import statuses
 from shared.runtime import Work
 from shared.runtime.pipeline import Row
 
-PartName = Literal["listings", "words", "sales"]
+PartName = Literal["stock", "sales", "listings", "words"]
 
 LISTINGS = text("""
 with batch as (
@@ -64,6 +66,32 @@ from catalog.words w where w.word > :after order by w.word limit :count
 
 FORGET_WORDS = text("delete from catalog.words where word = any(cast(:keys as text[]))")
 
+# A SKU's status and the head of its stream change together, so what the tables say is as new as the stream is here.
+STOCK = text(f"""
+with batch as (
+  (select sku from catalog.variants where sku > :after order by sku limit :count)
+  union
+  (select sku from catalog.stock where sku > :after order by sku limit :count)
+  order by 1 limit :count
+)
+select now.sku as key, now.status, coalesce(head.sequence, 0) as sequence,
+  case when now.status <> coalesce(s.status, 'out_of_stock') then array['status'] else '{{}}' end as differences
+from ({statuses("array(select sku from batch)")}) as now
+left join catalog.stock s on s.sku = now.sku
+left join platform.streams head on head.topic = 'shop.stock' and head.key = now.sku
+order by now.sku
+""")  # noqa: S608 - of constants
+
+SET_STOCK = text("""
+insert into catalog.stock as s (sku, status, sequence, as_of)
+select sku, status, sequence, :now
+from unnest(cast(:skus as text[]), cast(:statuses as text[]), cast(:sequences as bigint[]))
+  as now (sku, status, sequence)
+on conflict (sku) do update set status = excluded.status, sequence = excluded.sequence, as_of = excluded.as_of
+  where s.sequence <= excluded.sequence
+returning product_id
+""")
+
 # The units of all completed orders, but of those whose event is still on its way to count_sales.
 SALES = text("""
 with coming as (
@@ -92,6 +120,13 @@ on conflict (sku) do update set units = excluded.units, ranked = false
 """)
 
 
+async def _set_stock(work: Work, wrong: Sequence[Row]) -> None:
+    columns = {"skus": "key", "statuses": "status", "sequences": "sequence"}
+    told = {name: [getattr(row, column) for row in wrong] for name, column in columns.items()}
+    rows = await work.db.all(SET_STOCK, **told, now=work.now)
+    await restock(work, sorted({row.product_id for row in rows if row.product_id}))
+
+
 async def _relist(work: Work, wrong: Sequence[Row]) -> None:
     products = [row.key for row in wrong]
     await unlist(work, [row.key for row in wrong if "stray" in row.differences])
@@ -117,6 +152,7 @@ class Part(NamedTuple):
 
 
 PARTS: dict[str, Part] = {
+    "stock": Part(STOCK, "", str, _set_stock),
     "listings": Part(LISTINGS, str(UUID(int=0)), UUID, _relist),
     "words": Part(WORDS, "", str, _forget_words),
     "sales": Part(SALES, "", str, _recount, LOCK_SALES),
