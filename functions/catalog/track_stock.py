@@ -11,7 +11,8 @@ from shared.runtime import Work, on_event
 TRACK = text("""
 insert into catalog.stock as s (sku, status, sequence, as_of)
 values (:sku, coalesce(:status, 'out_of_stock'), :sequence, :as_of)
-on conflict (sku) do update set status = coalesce(:status, s.status), sequence = excluded.sequence, as_of = excluded.as_of
+on conflict (sku) do update
+  set status = coalesce(:status, s.status), sequence = excluded.sequence, as_of = excluded.as_of
   where s.sequence < excluded.sequence
 returning product_id
 """)

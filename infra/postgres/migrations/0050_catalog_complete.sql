@@ -127,19 +127,26 @@ return (
 
 -- Every word as it is written and by its stem, so that a prefix of either is found; SKUs also in one piece.
 -- Attributes are lexemes of their own ("=colour:red"), so that one index answers words and filters together.
-create function catalog.lexemes(title text, description text, skus text[], attributes text[])
+create function catalog.lexemes(title text, description text, skus text[], attribute_values text)
 returns tsvector immutable parallel safe language sql
 return
   setweight(to_tsvector('english', title) || to_tsvector('simple', title), 'A')
   || setweight(to_tsvector('english', array_to_string(skus, ' ')) || array_to_tsvector(skus), 'A')
-  || setweight(to_tsvector('english', array_to_string(attributes, ' ')), 'B')
+  || setweight(to_tsvector('english', attribute_values) || to_tsvector('simple', attribute_values), 'B')
   || setweight(to_tsvector('english', description) || to_tsvector('simple', description), 'D');
+
+-- The values of attributes, which are written "name:value", as words are searched for.
+create function catalog.values_of(attributes text[]) returns text immutable strict parallel safe language sql
+return (
+  select coalesce(string_agg(catalog.folded(substr(attribute, position(':' in attribute) + 1)), ' '), '')
+  from unnest(attributes) as attribute
+);
 
 -- The words of which "did you mean" may speak.
 create function catalog.words_of(title_key text, attributes text[]) returns setof text immutable parallel safe language sql
 begin atomic
   select word
-  from unnest(tsvector_to_array(to_tsvector('simple', title_key || ' ' || array_to_string(attributes, ' ')))) as word
+  from unnest(tsvector_to_array(to_tsvector('simple', title_key || ' ' || catalog.values_of(attributes)))) as word
   where word ~ '^[[:alpha:]]{3,40}$';
 end;
 
@@ -148,8 +155,7 @@ create view catalog.listings_now with (security_invoker = true) as
 select p.id as product_id, p.version, p.category_id, catalog.folded(p.title) as title_key, v.price_minor, v.currency,
   p.published_at, coalesce(v.units_sold, 0) as units_sold,
   v.availability, a.attributes,
-  catalog.lexemes(catalog.folded(p.title), catalog.folded(p.description), v.skus,
-    array(select catalog.folded(split_part(attribute, ':', 2)) from unnest(a.attributes) as attribute))
+  catalog.lexemes(catalog.folded(p.title), catalog.folded(p.description), v.skus, catalog.values_of(a.attributes))
     || array_to_tsvector(array(select '=' || attribute from unnest(a.attributes) as attribute)) as lexemes,
   json_build_object(
     'id', p.id,
