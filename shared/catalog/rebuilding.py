@@ -45,8 +45,8 @@ select b.id as key, case
           where v.product_id = b.id)
         then 'units_sold' end,
       case when exists (
-          select from catalog.words_of(n.title_key, n.attributes) as word
-          where not exists (select from catalog.words w where w.word = word))
+          select from catalog.words_of(n.title_key, n.attributes) as said (word)
+          where not exists (select from catalog.words w where w.word = said.word))
         then 'words' end
     ], null)
   end as differences
@@ -105,7 +105,7 @@ with coming as (
   group by l.sku
 )
 select coalesce(n.sku, s.sku) as key, n.units,
-  case when n.units is distinct from s.units then array['units'] else '{}' end as differences
+  case when coalesce(n.units, 0) is distinct from s.units then array['units'] else '{}' end as differences
 from now n full join catalog.sales s on s.sku = n.sku
 where coalesce(n.sku, s.sku) > :after
 order by 1 limit :count
