@@ -22,7 +22,7 @@ async def shelf(ask: Ask) -> list[str]:
     made = []
     for number in range(4):
         body = {
-            "title": f"Mug number {'one two three four'.split()[number]}",
+            "title": f"Mug number {('one', 'two', 'three', 'four')[number]}",
             "attributes": {"colour": "red"},
             "variants": [{"sku": f"MUG-{number}", "price_minor": 100}],
             "status": "published" if number < 3 else "draft",
@@ -125,8 +125,8 @@ async def test_sales_are_counted_anew_from_completed_orders(shelf: list[str], as
     await db.run("""
         insert into orders.orders (id, number, recorded, placed_at, currency, total_minor, payment_token, status,
           version, created_at)
-        select ('00000000-0000-0000-0000-00000000000' || n)::uuid, n::text, false, now(), 'GBP', 100, 'tok', 'confirmed',
-          1, now() from generate_series(1, 3) n""")
+        select ('00000000-0000-0000-0000-00000000000' || n)::uuid, n::text, false, now(), 'GBP', 100, 'tok',
+          'confirmed', 1, now() from generate_series(1, 3) n""")
     await db.run("""
         insert into orders.order_lines (order_id, line_no, sku, title, quantity, unit_price_minor, total_minor)
         select id, 1, 'MUG-0', 'Mug', 2, 50, 100 from orders.orders""")
