@@ -138,7 +138,8 @@ async def test_what_was_accepted_is_there_and_what_was_not_can_be_sent_again(ask
     assert any(503 in statuses for statuses in answers.values())
     assert await db.value("select count(*) from catalog.products") == 40
     assert await db.value("select count(*) from catalog.listings") == 40
-    told = "select count(*) as said, count(distinct key) as products from platform.outbox where type = 'shop.catalog.product.created.v1'"
+    told = """select count(*) as said, count(distinct key) as products from platform.outbox
+      where type = 'shop.catalog.product.created.v1'"""
     assert tuple(await db.one(told)) == (40, 40)
 
 
