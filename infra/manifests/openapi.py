@@ -62,10 +62,19 @@ HEADERS: dict[str, Schema] = {
         "name": "Prefer",
         "in": "header",
         "required": False,
-        "description": f"`wait=N` answers when the state is final, or after N seconds, at most {WAIT_LIMIT_S:g}"
-        " (RFC 7240).",
+        "description": f"`wait=N` answers when what is waited for is there, or after N seconds, at most"
+        f" {WAIT_LIMIT_S:g} (RFC 7240).",
         "schema": {"type": "string"},
         "example": "wait=10",
+    },
+    "SequenceToken": {
+        "name": "Sequence-Token",
+        "in": "header",
+        "required": False,
+        "description": "From the answer to a write: this answer is to show what it led to. Waits up to a second for"
+        f" that, or as `Prefer: wait=N` says, at most {WAIT_LIMIT_S:g} seconds.",
+        "schema": {"type": "string"},
+        "example": "shop.stock/MUG-BLUE@17",
     },
     "CorrelationId": {
         "name": "X-Correlation-Id",
@@ -160,7 +169,8 @@ def _parameters(declaration: Declaration, trigger: Http, schemas: Schemas) -> li
                 listed.append(parameter | ({"style": "form", "explode": True} if name in several else {}))
     used = [] if not trigger.idempotent else ["IdempotencyKey" if trigger.key_required else "OptionalIdempotencyKey"]
     used += ["IfMatch"] if trigger.if_match else []
-    used += ["PreferWait"] if trigger.wait is not None else []
+    used += ["SequenceToken"] if trigger.follows is not None else []
+    used += ["PreferWait"] if trigger.wait is not None or trigger.follows is not None else []
     used += ["IfNoneMatch"] if trigger.method == "GET" and trigger.cache_s is not None else []
     return [
         *listed,
@@ -250,24 +260,8 @@ def _by_class() -> dict[str, type[Problem]]:
 
 
 def _responses(declaration: Declaration, trigger: Http, schemas: Schemas) -> Schema:
-    headers: Schema = {}
     schema = schemas.answer(result(declaration))
-    whole = schemas.whole(schema)
-    if "version" in whole.get("properties", {}):
-        headers["ETag"] = {"description": "The version.", "schema": {"type": "string"}}
-    if "next_cursor" in whole.get("properties", {}):
-        headers["Link"] = {
-            "description": "The next page, `rel=next` (RFC 8288).",
-            "schema": {"type": "string"},
-        }
-    if trigger.cache_control is not None:
-        headers.setdefault("ETag", {"description": "Changes with the answer.", "schema": {"type": "string"}})
-        headers["Cache-Control"] = {"schema": {"type": "string", "const": trigger.cache_control}}
-    if trigger.wait is not None:
-        headers["Preference-Applied"] = {
-            "description": "The wait that was granted.",
-            "schema": {"type": "string"},
-        }
+    headers = _headers(declaration, trigger, schemas.whole(schema).get("properties", {}))
     success: Schema = {"description": HTTPStatus(trigger.status).phrase}
     if headers:
         success["headers"] = headers
@@ -286,6 +280,30 @@ def _responses(declaration: Declaration, trigger: Http, schemas: Schemas) -> Sch
     for status, kinds in by_status.items():
         answered[str(status)] = _problem_response(kinds, schemas)
     return answered
+
+
+def _headers(declaration: Declaration, trigger: Http, properties: Schema) -> Schema:
+    """What a success says beside its body."""
+    headers: Schema = {}
+    if "version" in properties:
+        headers["ETag"] = _header("The version.")
+    if "next_cursor" in properties:
+        headers["Link"] = _header("The next page, `rel=next` (RFC 8288).")
+    if (kept := trigger.cache_control) is not None:
+        headers.setdefault("ETag", _header("Changes with the answer."))
+        said = {"const": kept} if trigger.follows is None else {"enum": [kept, "no-store"]}
+        headers["Cache-Control"] = {"schema": {"type": "string", **said}}
+    if declaration.emits:
+        headers["Sequence-Token"] = _header("Names the events that it left, for reads that are to show them.")
+    if trigger.follows is not None:
+        headers["Stale"] = _header("The wait for a Sequence-Token was in vain: so far goes what is shown.")
+    if trigger.wait is not None or trigger.follows is not None:
+        headers["Preference-Applied"] = _header("The wait that was granted.")
+    return headers
+
+
+def _header(description: str) -> Schema:
+    return {"description": description, "schema": {"type": "string"}}
 
 
 def _problem_response(kinds: list[type[Problem]], schemas: Schemas) -> Schema:

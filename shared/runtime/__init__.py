@@ -5,6 +5,7 @@ from shared.runtime.auth import Caller
 from shared.runtime.declare import http, on_event, timer
 from shared.runtime.egress import Egress
 from shared.runtime.events import Envelope, Event
+from shared.runtime.following import Follows
 from shared.runtime.models import Paged, Request, View
 from shared.runtime.problems import Problem
 from shared.runtime.work import Work
@@ -16,6 +17,7 @@ __all__ = [
     "Egress",
     "Envelope",
     "Event",
+    "Follows",
     "Page",
     "Paged",
     "Problem",

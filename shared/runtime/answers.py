@@ -24,6 +24,9 @@ class Answer:
     body: bytes = b""
     rest: AsyncGenerator[bytes, None] | None = None
 
+    def also(self, headers: dict[str, str]) -> "Answer":
+        return Answer(self.status, {**self.headers, **headers}, self.body, self.rest) if headers else self
+
 
 Pour = Callable[[Answer, AsyncIterator[bytes]], Awaitable[Answer]]
 """Takes an answer and its rest to whoever asked."""

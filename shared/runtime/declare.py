@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 from sqlalchemy import Table
 
 from shared.runtime.events import Event
+from shared.runtime.following import Follows
 
 Role = Literal["public", "customer", "admin", "operator", "service"]
 Function = TypeVar("Function", bound=Callable[..., Awaitable[Any]])
@@ -38,6 +39,7 @@ class Http:
     cache_s: int | None
     wait: Part | None
     takes: tuple[str, ...]
+    follows: Follows | None
 
     @property
     def cache_control(self) -> str | None:
@@ -118,6 +120,7 @@ def http(
     cache_s: int | None = None,
     takes: Sequence[str] = (),
     wait: Part | None = None,
+    follows: Follows | None = None,
     prepare: Part | None = None,
     call: Part | None = None,
     warm: bool = False,
@@ -129,6 +132,7 @@ def http(
     `cache_s` is the max-age of Cache-Control; every answer then has an ETag.
     `takes` names the media types of a body that is not JSON: the request's fields `media_type` and `body` (bytes) hold
     it, and the query fills the others.
+    `follows` lets callers wait for what they have written elsewhere to be shown here (Sequence-Token).
     `warm` keeps one instance running on the cluster.
     """
     method, _, path = route.partition(" ")
@@ -146,6 +150,7 @@ def http(
         cache_s,
         wait,
         tuple(takes),
+        follows,
     )
     return _recorder(trigger, reads, writes, emits, prepare, call, warm)
 

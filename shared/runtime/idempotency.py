@@ -1,12 +1,15 @@
 """One effect per Idempotency-Key, and the first answer again (IETF draft httpapi-idempotency-key-header)."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 import orjson
 from sqlalchemy import text
 
+from shared.runtime import following
 from shared.runtime.answers import Answer
 from shared.runtime.db import Db
+from shared.runtime.following import Stream
 from shared.runtime.pipeline import Pending, Row
 from shared.runtime.problems import IdempotencyKeyMissing, IdempotencyKeyReused, StillRunning
 
@@ -17,14 +20,30 @@ select fingerprint, status, headers, body from platform.idempotency
 where function = :function and principal = :principal and route = :route and key = :key and expires_at > now()
 """)
 
-STORE = text("""
+_STORE = """
 insert into platform.idempotency (function, principal, route, key, fingerprint, status, headers, body, expires_at)
-values (:function, :principal, :route, :key, :fingerprint, :status, cast(:headers as jsonb), :body,
+values (:function, :principal, :route, :key, :fingerprint, :status, {headers}, :body,
   now() + make_interval(days => :days))
 on conflict (function, principal, route, key) do update
   set fingerprint = excluded.fingerprint, status = excluded.status, headers = excluded.headers, body = excluded.body,
       expires_at = excluded.expires_at
-""")
+"""
+
+STORE = text(_STORE.format(headers="cast(:headers as jsonb)"))
+
+# The events' rows are enqueued by then, their sequences not known here yet: the database puts them in. It looks each
+# stream up by itself: a join's plan, made while there are few streams, would read all of them ever after.
+STORE_WITH_TOKEN = text(
+    _STORE.format(
+        headers="""
+  cast(:headers as jsonb) || jsonb_build_object('sequence-token', (
+    select string_agg(concat(stream ->> 2, '@', (
+      select sequence from platform.streams where topic = stream ->> 0 and key = stream ->> 1
+    )), ', ' order by n)
+    from json_array_elements(cast(:streams as json)) with ordinality as left_in (stream, n)
+  ))"""
+    )
+)
 
 
 class Keyed:
@@ -61,13 +80,18 @@ class Keyed:
             raise IdempotencyKeyReused
         return Answer(stored.status, stored.headers, bytes(stored.body))
 
-    def store(self, db: Db, answer: Answer, days: int) -> None:
-        db.enqueue(
-            STORE,
+    def store(self, db: Db, answer: Answer, days: int, streams: Sequence[Stream]) -> None:
+        """Keeps the answer, with the sequence token of `streams`, whose events are on their way to the outbox."""
+        values = {
             **self._scope,
-            fingerprint=self._fingerprint,
-            status=answer.status,
-            headers=orjson.dumps(answer.headers).decode(),
-            body=answer.body,
-            days=days,
-        )
+            "fingerprint": self._fingerprint,
+            "status": answer.status,
+            "headers": orjson.dumps(answer.headers).decode(),
+            "body": answer.body,
+            "days": days,
+        }
+        if not streams:
+            db.enqueue(STORE, **values)
+            return
+        named = [(*stream, following.name(stream)) for stream in streams]
+        db.enqueue(STORE_WITH_TOKEN, **values, streams=orjson.dumps(named).decode())

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from shared.runtime import ids
 from shared.runtime.db import Db
 from shared.runtime.events import JSON, Event, partition_of
+from shared.runtime.pipeline import Pending
 
 if TYPE_CHECKING:
     from shared.runtime.work import Cause
@@ -40,7 +41,7 @@ with emitted as (
   from emitted e join heads h on h.topic = e.topic and h.key = e.key
   order by e.n
 )
-select pg_notify('outbox', '')
+select topic, key, sequence, pg_notify('outbox', '') from heads
 """)
 
 REDELIVER = text("""
@@ -53,8 +54,11 @@ values
 """)
 
 
-def leave(db: Db, source: str, cause: "Cause", events: Sequence[Event]) -> None:
-    """Enqueues the rows, with their notification; their failure shows at commit."""
+def leave(db: Db, source: str, cause: "Cause", events: Sequence[Event]) -> Pending:
+    """Enqueues the rows, with their notification; their failure shows at commit.
+
+    The result, there for whoever wants it after the commit, is the last sequence of each stream.
+    """
     remaining = Counter((event.topic, event.key) for event in events)
     rows = []
     for event in events:
@@ -70,7 +74,7 @@ def leave(db: Db, source: str, cause: "Cause", events: Sequence[Event]) -> None:
             "data": event.model_dump_json(),
         }
         rows.append(row)
-    db.enqueue(
+    return db.enqueue(
         LEAVE,
         events=orjson.dumps(rows).decode(),
         source=source,

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from time import perf_counter
 from typing import Any, ClassVar, Generic, TypeVar
@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlencode
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from shared.runtime import inbox, log, metrics, trace
+from shared.runtime import following, inbox, log, metrics, trace
 from shared.runtime.answers import Answer, Page, Pour, Stream, encode, gathered
 from shared.runtime.asgi import Aborted, Pouring, Receive, Scope, Send, read_body, send_answer
 from shared.runtime.auth import ANONYMOUS, Caller, Verifier, authorize
@@ -26,6 +26,7 @@ from shared.runtime.db import TRANSIENT, Database
 from shared.runtime.declare import Declaration, Http, OnEvent, Timer
 from shared.runtime.egress import Egress
 from shared.runtime.events import Envelope, family
+from shared.runtime.following import Follows
 from shared.runtime.idempotency import Keyed
 from shared.runtime.ids import new_id
 from shared.runtime.models import repeatable
@@ -43,7 +44,7 @@ from shared.runtime.problems import (
     ValidationFailed,
 )
 from shared.runtime.settings import Settings
-from shared.runtime.work import Cause, Claim, Work, unit_of_reading, unit_of_work
+from shared.runtime.work import Cause, Claim, Work, leave, sequence_token, streams, unit_of_reading, unit_of_work
 
 EVENT_LIMIT_BYTES = 2_097_152
 WAIT_LIMIT_S = 10.0
@@ -77,13 +78,17 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP exchange's input. `path` is percent-decoded, header names are in lower case."""
+    """One HTTP exchange's input. `path` is percent-decoded, header names are in lower case.
+
+    `carried` are headers that the answer will have whatever it is, a problem too.
+    """
 
     method: str
     path: str
     query: bytes
     headers: dict[str, str]
     body: bytes
+    carried: dict[str, str] = field(default_factory=dict)
 
 
 class Endpoint(Generic[TriggerT]):
@@ -132,6 +137,7 @@ class Endpoint(Generic[TriggerT]):
             self._cold = False
             with log.invocation(**keys):
                 answer = await self._guarded(call, Cause(correlation, headers.get("ce-id"), traceparent), pour, started)
+                answer = answer.also(call.carried)
                 elapsed = perf_counter() - started
                 self._duration.observe(elapsed)
                 metrics.INVOCATIONS.labels(self.declaration.name, str(answer.status)).inc()
@@ -142,7 +148,9 @@ class Endpoint(Generic[TriggerT]):
         try:
             async with asyncio.timeout(self.runtime.settings.handler_timeout_s):
                 answer = await self.respond(call, cause)
-            return answer if answer.rest is None else await self._poured(answer, answer.rest, pour, started)
+            if answer.rest is None:
+                return answer
+            return await self._poured(answer.also(call.carried), answer.rest, pour, started)
         except Problem as problem:
             return answer_to(problem)
         except TRANSIENT as error:
@@ -194,6 +202,8 @@ def answer_to(problem: Problem) -> Answer:
 class HttpEndpoint(Endpoint[Http]):
     def __init__(self, declaration: Declaration, trigger: Http, runtime: Runtime) -> None:
         super().__init__(declaration, trigger, runtime)
+        # A cache that keeps answers would else give one to a caller who waits for a later one.
+        self._vary = {} if trigger.follows is None else {"vary": following.HEADER}
         self._only_reads = not (declaration.writes or declaration.emits or trigger.idempotent)
         self._match = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", trigger.path)).fullmatch
         self._query_fills = bool(trigger.takes) or trigger.method in BODILESS
@@ -221,10 +231,27 @@ class HttpEndpoint(Endpoint[Http]):
                 declaration.role, caller.subject, route, call.headers.get("idempotency-key"), call.body, query
             )
         request = self._request(call, match.groupdict())
+        if trigger.follows is not None and following.HEADER in call.headers:
+            await self._follow(trigger.follows, request, caller, cause, call)
         answer = await self._perform(request, caller, cause, keyed, call)
         if trigger.wait is not None and (wait_s := _preferred_wait(call.headers.get("prefer"))) and answer.status < 300:
             answer = await self._waited(answer, wait_s, caller, cause)
         return self._conditional(answer, call)
+
+    async def _follow(
+        self, follows: Follows, request: BaseModel | None, caller: Caller, cause: Cause, call: Call
+    ) -> None:
+        """Waits for what the caller has seen written before, and says what the answer will not show yet."""
+        call.carried["cache-control"] = "no-store"  # the answer to one caller's wait
+        sequences = following.wanted(call.headers[following.HEADER], follows.topic)
+        asked_s = _preferred_wait(call.headers.get("prefer"))
+        wait_s = following.WAIT_S if asked_s is None else min(asked_s, WAIT_LIMIT_S)
+        late = await following.behind(follows, sequences, request, lambda: self.reading(caller, cause), wait_s)
+        if late:
+            stale = (((follows.topic, key), sequence) for key, sequence in late.items())
+            call.carried[following.STALE] = following.token(stale)
+        if asked_s is not None:
+            call.carried["preference-applied"] = f"wait={asked_s:g}"
 
     async def _perform(
         self, request: BaseModel | None, caller: Caller, cause: Cause, keyed: Keyed | None, call: Call
@@ -249,8 +276,9 @@ class HttpEndpoint(Endpoint[Http]):
                 return await self._begun(result, work)
             answer = encode(result, self.trigger.status, _page_path(call) if isinstance(result, Page) else "")
             if keyed and answer.status < 300:
-                keyed.store(work.db, answer, self.trigger.key_days)
-        return answer
+                leave(work)
+                keyed.store(work.db, answer, self.trigger.key_days, streams(work))
+        return answer.also(await sequence_token(work)) if work.left else answer
 
     async def _begun(self, stream: Stream, work: Work) -> Answer:
         """The first piece is read as any answer is: what is wrong by then is told by the status."""
@@ -282,7 +310,8 @@ class HttpEndpoint(Endpoint[Http]):
                 fresh = await self.trigger.wait(view, work, left <= pause)
             pause = min(pause * 1.5, 0.25)
         final = encode(fresh, answer.status, "")
-        return Answer(final.status, {**final.headers, "preference-applied": f"wait={wait_s:g}"}, final.body)
+        headers = {**final.headers, "preference-applied": f"wait={wait_s:g}"}
+        return Answer(answer.status, {**answer.headers, **headers}, final.body)
 
     def _request(self, call: Call, path: dict[str, str]) -> BaseModel | None:
         """The request model. Raises the problem that names every fault in it at once."""
@@ -344,7 +373,7 @@ class HttpEndpoint(Endpoint[Http]):
     def _conditional(self, answer: Answer, call: Call) -> Answer:
         headers = answer.headers
         if self._cache_control is not None and answer.status == 200:
-            headers = {**headers, "cache-control": self._cache_control}
+            headers = {**headers, "cache-control": self._cache_control, **self._vary}
             if "etag" not in headers and answer.rest is None:
                 headers["etag"] = f'"{blake2b(answer.body, digest_size=8).hexdigest()}"'
         tag = headers.get("etag")
@@ -484,13 +513,13 @@ def _matches(if_none_match: str | None, tag: str) -> bool:
     return if_none_match.strip() == "*" or tag in (part.strip().removeprefix("W/") for part in if_none_match.split(","))
 
 
-def _preferred_wait(prefer: str | None) -> float:
-    """The seconds in `Prefer: wait=N`, 0 without it."""
+def _preferred_wait(prefer: str | None) -> float | None:
+    """The seconds in `Prefer: wait=N`."""
     for preference in (prefer or "").split(","):
         name, _, value = preference.strip().partition("=")
         if name.lower() == "wait" and value.isascii() and value.isdigit():
             return float(value[:4])
-    return 0.0
+    return None
 
 
 def _page_path(call: Call) -> str:

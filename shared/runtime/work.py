@@ -11,11 +11,12 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from shared.runtime import ids, metrics, outbox
+from shared.runtime import following, ids, metrics, outbox
 from shared.runtime.auth import Caller
 from shared.runtime.db import Database, Db
 from shared.runtime.declare import Declaration
 from shared.runtime.events import Event
+from shared.runtime.following import Stream
 from shared.runtime.pipeline import Pending, Row
 
 BEGIN = text("select set_config('role', :role, true) as role, transaction_timestamp() as now")
@@ -47,6 +48,7 @@ class Work:
     new_id: Callable[[], UUID] = ids.new_id
     claimed: Row | None = None
     emitted: list[Event] = field(default_factory=list)
+    left: list[Pending] = field(default_factory=list)
 
     @property
     def now(self) -> datetime:
@@ -107,10 +109,28 @@ async def unit_of_work(
             claimed=None if claimed is None else await claimed.one(),
         )
         yield work
-        if work.emitted:
-            outbox.leave(db, declaration.source, cause, work.emitted)
+        leave(work)
     for event in work.emitted:
         metrics.EMITTED.labels(declaration.name, event.type).inc()
+
+
+def leave(work: Work) -> None:
+    """Leaves what was emitted to the outbox, once. Its streams are locked from here on: this belongs to the end."""
+    if work.emitted and not work.left:
+        work.left.append(outbox.leave(work.db, work.declaration.source, work.cause, work.emitted))
+
+
+def streams(work: Work) -> list[Stream]:
+    """The streams of what was emitted, in the order in which each was first written to; as many as a token names."""
+    return list(dict.fromkeys((event.topic, event.key) for event in work.emitted))[: following.STREAMS_NAMED]
+
+
+async def sequence_token(work: Work) -> dict[str, str]:
+    """The header that names what a committed unit has left, if it left anything."""
+    if not work.left:
+        return {}
+    last = {(row.topic, row.key): row.sequence for row in await work.left[0].all()}
+    return {following.HEADER: following.token((stream, last[stream]) for stream in streams(work))}
 
 
 @asynccontextmanager

@@ -165,7 +165,20 @@ def test_openapi_documents_the_headers_of_a_function(openapi: Any, declarations:
             named = {parameter.get("$ref", "").rpartition("/")[2] for parameter in by_name[one.name]["parameters"]}
             assert ("IdempotencyKey" in named) == one.trigger.idempotent
             assert ("IfMatch" in named) == one.trigger.if_match
-            assert ("PreferWait" in named) == (one.trigger.wait is not None)
+            waits = one.trigger.wait is not None or one.trigger.follows is not None
+            assert ("PreferWait" in named) == waits
+
+
+def test_openapi_says_what_follows(openapi: Any, declarations: list[Declaration]) -> None:
+    by_name = {operation["operationId"]: operation for _, _, operation in operations(openapi)}
+    for one in declarations:
+        if not isinstance(one.trigger, Http):
+            continue
+        responses, listed = by_name[one.name]["responses"], by_name[one.name]["parameters"]
+        success = next(response for status, response in responses.items() if status < "300").get("headers", {})
+        named = {parameter.get("$ref", "").rpartition("/")[2] for parameter in listed}
+        assert ("Sequence-Token" in success) == bool(one.emits)
+        assert ("SequenceToken" in named, "Stale" in success) == ((one.trigger.follows is not None),) * 2
 
 
 def test_a_role_is_needed_unless_the_function_is_public(openapi: Any) -> None:
