@@ -12,7 +12,7 @@ from shared.orders.placing import Priced, place
 from shared.orders.problems import MixedCurrencies, UnknownSku
 from shared.orders.tables import order_lines, orders, saga_moves, sagas
 from shared.orders.views import OrderView, settled
-from shared.runtime import Request, Work, http
+from shared.runtime import Rate, Request, Work, http
 from shared.vocabulary import Quantity, Sku
 
 PRICES = text("""
@@ -40,6 +40,7 @@ class PlaceOrder(Request):
     role="customer",
     idempotent=True,
     wait=settled,
+    rate=Rate(per_s=5, burst=50),
     reads=[products, variants],
     writes=[orders, order_lines, sagas, saga_moves],
     emits=[OrderCreated, HoldStock],

@@ -1,8 +1,8 @@
-"""Forget what nobody can ask for any more: expired keys, and what was received or published over 30 days ago."""
+"""Forget what nobody can ask for any more: expired keys, unused limits, what was received or published a month ago."""
 
 from sqlalchemy import text
 
-from shared.platform.tables import consumer_offsets, old_attempts, old_inbox, old_keys, old_outbox
+from shared.platform.tables import consumer_offsets, old_attempts, old_inbox, old_keys, old_limits, old_outbox
 from shared.runtime import Work, timer
 
 KEYS = text("""
@@ -36,15 +36,22 @@ delete from platform.outbox where ctid = any(array(
 ))
 """)
 
+# A bucket that nobody took from for a day is full, and so is one that is not there.
+LIMITS = text("""
+delete from platform.rate_limits where ctid = any(array(
+  select ctid from platform.rate_limits where at < cast(:now as timestamptz) - interval '1 day' limit :most
+))
+""")
+
 MOST_AT_ONCE = 5000
 
 
 @timer(
     "45 */5 * * * *",
     reads=[consumer_offsets],
-    writes=[old_keys, old_inbox, old_attempts, old_outbox],
+    writes=[old_keys, old_inbox, old_attempts, old_outbox, old_limits],
 )
 async def forget_old_rows(work: Work) -> None:
     """Takes at most 5,000 rows of each table, so that it holds nobody up; the rest goes at the next ticks."""
-    for statement in (KEYS, INBOX, ATTEMPTS, OUTBOX):
+    for statement in (KEYS, INBOX, ATTEMPTS, OUTBOX, LIMITS):
         await work.db.send(statement, now=work.now, most=MOST_AT_ONCE)

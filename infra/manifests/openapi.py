@@ -16,7 +16,9 @@ from infra.manifests import Files
 from infra.manifests.examples import example
 from infra.manifests.openapi_schemas import REF, Schema, Schemas, result, streamed
 from shared.runtime import problems as runtime_problems
+from shared.runtime.buckets import Rate
 from shared.runtime.declare import Declaration, Http
+from shared.runtime.limits import POLICY
 from shared.runtime.models import repeatable
 from shared.runtime.problems import PROBLEMS, Problem
 from shared.runtime.serve import BODILESS, WAIT_LIMIT_S
@@ -249,6 +251,8 @@ def problems(declaration: Declaration, trigger: Http) -> list[type[Problem]]:
             runtime_problems.IdempotencyKeyReused,
             runtime_problems.StillRunning,
         }
+    if trigger.rate is not None:
+        added.add(runtime_problems.TooManyRequests)
     if trigger.if_match:
         added |= {runtime_problems.PreconditionRequired, runtime_problems.StaleVersion}
     return sorted(own | added, key=lambda problem: (problem.status, problem.kind))
@@ -279,6 +283,8 @@ def _responses(declaration: Declaration, trigger: Http, schemas: Schemas) -> Sch
         by_status.setdefault(problem.status, []).append(problem)
     for status, kinds in by_status.items():
         answered[str(status)] = _problem_response(kinds, schemas)
+    if trigger.rate is not None:
+        answered["429"]["headers"] = {"Retry-After": {"schema": {"type": "integer"}}, **_rate_headers(trigger.rate)}
     return answered
 
 
@@ -299,7 +305,13 @@ def _headers(declaration: Declaration, trigger: Http, properties: Schema) -> Sch
         headers["Stale"] = _header("The wait for a Sequence-Token was in vain: so far goes what is shown.")
     if trigger.wait is not None or trigger.follows is not None:
         headers["Preference-Applied"] = _header("The wait that was granted.")
-    return headers
+    return headers if trigger.rate is None else headers | _rate_headers(trigger.rate)
+
+
+def _rate_headers(rate: Rate) -> Schema:
+    """IETF draft httpapi-ratelimit-headers."""
+    policy = _header("`q` requests at once; in `w` seconds so many come back.") | {"example": rate.policy(POLICY)}
+    return {"RateLimit-Policy": policy, "RateLimit": _header("`r` requests are left; in `t` seconds there are more.")}
 
 
 def _header(description: str) -> Schema:

@@ -7,7 +7,7 @@ from infra.gateway import proxy
 from infra.manifests import Files
 from infra.manifests.openapi import problems
 from shared.runtime.declare import Declaration, Http
-from shared.runtime.problems import PROBLEMS, NotAnEvent, Problem
+from shared.runtime.problems import PROBLEMS, NotAnEvent, Problem, TooManyRequests
 
 NOTE = "<!-- Generated from the problems in shared/ and infra/gateway by `python -m infra.manifests generate`. -->\n"
 FEW = 6
@@ -49,6 +49,7 @@ def _table(kinds: Iterable[type[Problem]], answered: dict[type[Problem], list[st
     for kind in sorted(kinds, key=lambda kind: (kind.status, kind.kind)):
         members = ", ".join(f"`{field.name}`" for field in fields(kind) if field.name != "detail")
         again = "" if kind.retry_after_s is None else f", `Retry-After: {kind.retry_after_s}`"
+        again = ", `Retry-After`" if kind is TooManyRequests else again
         by = "event functions" if kind is NotAnEvent else _by(answered.get(kind, []), functions)
         yield f"| `{kind.kind}` | {kind.status}{again} | {kind.title} | {members} | {by} |"
 

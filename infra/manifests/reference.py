@@ -63,6 +63,8 @@ def _row(declaration: Declaration) -> str:
     match declaration.trigger:
         case Http() as http:
             trigger, who = f"`{http.method} {http.path}`", ", ".join(http.roles)
+            if http.rate is not None:
+                who += f"<br>each {http.rate.per_s:g}/s, {http.rate.burst} at once"
         case OnEvent() as event:
             trigger, who = (
                 _lines(kind.type for kind in event.events) or _lines(event.topics),

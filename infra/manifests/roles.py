@@ -7,7 +7,9 @@ from sqlalchemy import Table
 from infra.manifests import Files, headed
 from shared.runtime.declare import Declaration, Http, OnEvent
 
-GUARDED = frozenset({"platform.outbox", "platform.inbox", "platform.attempts", "platform.idempotency"})
+GUARDED = frozenset(
+    {"platform.outbox", "platform.inbox", "platform.attempts", "platform.idempotency", "platform.rate_limits"}
+)
 """The tables with row-level security: a function that declares them sees more than its own rows."""
 
 Privileges = dict[str, set[str]]
@@ -124,8 +126,11 @@ def privileges(declaration: Declaration) -> Privileges:
     if declaration.emits:
         add("platform.streams", "select", "insert", "update")
     match declaration.trigger:
-        case Http(idempotent=True):
-            add("platform.idempotency", "select", "insert", "update")
+        case Http() as http:
+            if http.idempotent:
+                add("platform.idempotency", "select", "insert", "update")
+            if http.rate is not None:
+                add("platform.rate_limits", "select", "insert", "update")
         case OnEvent():
             add("platform.inbox", "select", "insert")
             add("platform.attempts", "select", "insert", "update")

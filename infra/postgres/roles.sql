@@ -239,15 +239,17 @@ grant select on catalog.categories, catalog.products, catalog.variants to fn_exp
 -- platform/forget_old_rows
 grant usage on schema platform to fn_forget_old_rows;
 grant select on platform.consumer_offsets to fn_forget_old_rows;
-grant select, delete on platform.attempts, platform.idempotency, platform.inbox, platform.outbox to fn_forget_old_rows;
+grant select, delete on platform.attempts, platform.idempotency, platform.inbox, platform.outbox, platform.rate_limits to fn_forget_old_rows;
 create policy forget_forget_old_rows on platform.attempts for delete to fn_forget_old_rows using (at < now() - interval '30 days');
 create policy forget_forget_old_rows on platform.idempotency for delete to fn_forget_old_rows using (expires_at < now());
 create policy forget_forget_old_rows on platform.inbox for delete to fn_forget_old_rows using (at < now() - interval '30 days');
 create policy forget_forget_old_rows on platform.outbox for delete to fn_forget_old_rows using (published_at < now() - interval '30 days');
+create policy forget_forget_old_rows on platform.rate_limits for delete to fn_forget_old_rows using (at < now() - interval '1 day');
 create policy read_forget_old_rows on platform.attempts for select to fn_forget_old_rows using (true);
 create policy read_forget_old_rows on platform.idempotency for select to fn_forget_old_rows using (true);
 create policy read_forget_old_rows on platform.inbox for select to fn_forget_old_rows using (true);
 create policy read_forget_old_rows on platform.outbox for select to fn_forget_old_rows using (true);
+create policy read_forget_old_rows on platform.rate_limits for select to fn_forget_old_rows using (true);
 -- catalog/get_category
 grant usage on schema catalog to fn_get_category;
 grant select on catalog.categories, catalog.search_entries to fn_get_category;
@@ -323,7 +325,7 @@ grant usage on schema catalog, orders, platform to fn_place_order;
 grant insert on platform.outbox to fn_place_order;
 grant select on catalog.products, catalog.variants to fn_place_order;
 grant select, insert on orders.saga_moves to fn_place_order;
-grant select, insert, update on orders.order_lines, orders.orders, orders.sagas, platform.idempotency, platform.streams to fn_place_order;
+grant select, insert, update on orders.order_lines, orders.orders, orders.sagas, platform.idempotency, platform.rate_limits, platform.streams to fn_place_order;
 create policy emit_place_order on platform.outbox for insert to fn_place_order with check (type in ('shop.inventory.hold.v1', 'shop.orders.order.created.v1'));
 -- catalog/publish_due_products
 grant usage on schema catalog, platform to fn_publish_due_products;

@@ -4,6 +4,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     DateTime,
+    Double,
     Integer,
     LargeBinary,
     MetaData,
@@ -118,6 +119,16 @@ idempotency = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
 )
 
+rate_limits = Table(
+    "rate_limits",
+    metadata,
+    Column("function", Text, primary_key=True),
+    Column("principal", Text, primary_key=True),
+    Column("tokens", Double, nullable=False),
+    Column("taken", Integer, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+
 
 def _old_rows_of(table: Table, are: str) -> Table:
     """The same table for the function that forgets: it may delete rows that `are` such, and do nothing else."""
@@ -129,4 +140,5 @@ def _old_rows_of(table: Table, are: str) -> Table:
 old_outbox = _old_rows_of(outbox, "published_at < now() - interval '30 days'")
 old_inbox = _old_rows_of(inbox, "at < now() - interval '30 days'")
 old_attempts = _old_rows_of(attempts, "at < now() - interval '30 days'")
+old_limits = _old_rows_of(rate_limits, "at < now() - interval '1 day'")
 old_keys = _old_rows_of(idempotency, "expires_at < now()")

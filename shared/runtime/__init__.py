@@ -2,6 +2,7 @@
 
 from shared.runtime.answers import Answer, Document, Page, Stream, key_of
 from shared.runtime.auth import Caller
+from shared.runtime.buckets import Rate
 from shared.runtime.declare import http, on_event, timer
 from shared.runtime.egress import Egress
 from shared.runtime.events import Envelope, Event
@@ -21,6 +22,7 @@ __all__ = [
     "Page",
     "Paged",
     "Problem",
+    "Rate",
     "Request",
     "Stream",
     "View",

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 from sqlalchemy import Table
 
+from shared.runtime.buckets import Rate
 from shared.runtime.events import Event
 from shared.runtime.following import Follows
 
@@ -40,6 +41,7 @@ class Http:
     wait: Part | None
     takes: tuple[str, ...]
     follows: Follows | None
+    rate: Rate | None
 
     @property
     def cache_control(self) -> str | None:
@@ -121,6 +123,7 @@ def http(
     takes: Sequence[str] = (),
     wait: Part | None = None,
     follows: Follows | None = None,
+    rate: Rate | None = None,
     prepare: Part | None = None,
     call: Part | None = None,
     warm: bool = False,
@@ -133,6 +136,7 @@ def http(
     `takes` names the media types of a body that is not JSON: the request's fields `media_type` and `body` (bytes) hold
     it, and the query fills the others.
     `follows` lets callers wait for what they have written elsewhere to be shown here (Sequence-Token).
+    `rate` is what each caller may ask for, or each address where there is no caller.
     `warm` keeps one instance running on the cluster.
     """
     method, _, path = route.partition(" ")
@@ -151,6 +155,7 @@ def http(
         wait,
         tuple(takes),
         follows,
+        rate,
     )
     return _recorder(trigger, reads, writes, emits, prepare, call, warm)
 

@@ -16,6 +16,8 @@ EMITTED = Counter("shop_events_emitted", "Events committed to the outbox", ["fun
 DUPLICATES = Counter("shop_events_duplicate", "Deliveries of events that were already applied", ["function"])
 PARKED = Counter("shop_events_parked", "Events parked after their handler failed too often", ["function"])
 
+RATE_LIMITED = Counter("shop_rate_limited", "Requests refused because their caller sent too many", ["function"])
+
 
 def exposition() -> tuple[bytes, str]:
     """All metrics of this process, or of all processes where PROMETHEUS_MULTIPROC_DIR is set; and the content type."""

@@ -126,5 +126,14 @@ class StaleVersion(Problem, status=412, title="The resource has changed since th
     current_version: int
 
 
+class TooManyRequests(Problem, status=429, title="Too many requests in so short a time"):
+    """`again_in_s`: after so many seconds another one may be sent."""
+
+    again_in_s: int
+
+    def headers(self) -> dict[str, str]:
+        return {**Problem.headers(self), "retry-after": str(self.again_in_s)}
+
+
 class NotAnEvent(Problem, status=422, title="The message is not a CloudEvent that this function takes"):
     pass

@@ -19,6 +19,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from shared.runtime import following, inbox, log, metrics, trace
+from shared.runtime.address import CLIENT_ADDRESS, client_address
 from shared.runtime.answers import Answer, Page, Pour, Stream, encode, gathered
 from shared.runtime.asgi import Aborted, Pouring, Receive, Scope, Send, read_body, send_answer
 from shared.runtime.auth import ANONYMOUS, Caller, Verifier, authorize
@@ -29,6 +30,7 @@ from shared.runtime.events import Envelope, family
 from shared.runtime.following import Follows
 from shared.runtime.idempotency import Keyed
 from shared.runtime.ids import new_id
+from shared.runtime.limits import Limiter
 from shared.runtime.models import repeatable
 from shared.runtime.problems import (
     BodyTooLarge,
@@ -39,6 +41,7 @@ from shared.runtime.problems import (
     PreconditionRequired,
     Problem,
     RouteNotFound,
+    TooManyRequests,
     Unavailable,
     UnsupportedMediaType,
     ValidationFailed,
@@ -95,6 +98,7 @@ class Endpoint(Generic[TriggerT]):
     """One function, ready to be called."""
 
     limit_bytes: ClassVar[int] = EVENT_LIMIT_BYTES
+    limiter: Limiter | None = None
 
     def __init__(self, declaration: Declaration, trigger: TriggerT, runtime: Runtime) -> None:
         self.declaration = declaration
@@ -210,6 +214,8 @@ class HttpEndpoint(Endpoint[Http]):
         self._cache_control = trigger.cache_control
         self._fields: Collection[str] = () if declaration.message is None else declaration.message.model_fields
         self._repeatable = frozenset() if declaration.message is None else repeatable(declaration.message)
+        if rate := trigger.rate and trigger.rate.scaled(runtime.settings.rate_limit_scale):
+            self.limiter = Limiter(runtime.database, declaration.role, rate)
 
     def body_limit(self) -> int:
         return self.trigger.limit_bytes
@@ -223,6 +229,8 @@ class HttpEndpoint(Endpoint[Http]):
             raise MethodNotAllowed(allowed=[trigger.method])
         caller = await self.runtime.verifier.caller(call.headers.get("authorization"))
         authorize(caller, trigger.roles)
+        if self.limiter is not None:
+            await self._admit(self.limiter, caller, call)
         keyed = None
         if trigger.key_required or (trigger.idempotent and "idempotency-key" in call.headers):
             route = f"{trigger.method} {call.path}"
@@ -237,6 +245,15 @@ class HttpEndpoint(Endpoint[Http]):
         if trigger.wait is not None and (wait_s := _preferred_wait(call.headers.get("prefer"))) and answer.status < 300:
             answer = await self._waited(answer, wait_s, caller, cause)
         return self._conditional(answer, call)
+
+    async def _admit(self, limiter: Limiter, caller: Caller, call: Call) -> None:
+        """Raises TooManyRequests. Who proves no name is known by the address."""
+        named = f"subject {caller.subject}" if caller.subject else f"address {call.headers.get(CLIENT_ADDRESS, '')}"
+        verdict = await limiter.take(named)
+        call.carried.update(verdict.headers)
+        if verdict.wait_s:
+            metrics.RATE_LIMITED.labels(self.declaration.name).inc()
+            raise TooManyRequests(again_in_s=verdict.wait_s)
 
     async def _follow(
         self, follows: Follows, request: BaseModel | None, caller: Caller, cause: Cause, call: Call
@@ -535,6 +552,8 @@ async def serve(endpoint: Endpoint[Any], scope: Scope, receive: Receive, send: S
     except BodyTooLarge as problem:
         await send_answer(answer_to(problem), scope, send)
         return
+    if endpoint.limiter is not None:
+        headers[CLIENT_ADDRESS] = client_address(scope, endpoint.runtime.settings.trusted_proxies)
     pouring = Pouring(scope, receive, send)
     query = scope.get("query_string", b"")
     answer = await endpoint.handle(scope["method"], scope["path"], query, headers, body, pouring)

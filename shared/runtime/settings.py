@@ -20,6 +20,8 @@ class Settings:
     handler_timeout_s: float = 20.0
     stream_timeout_s: float = 80.0
     parked_after: int = 5
+    rate_limit_scale: float = 1.0
+    trusted_proxies: int = 0
     log_level: str = "info"
     log_sample_rate: float = 0.0
     otlp_endpoint: str = ""
@@ -40,6 +42,8 @@ class Settings:
             handler_timeout_s=float(environ.get("HANDLER_TIMEOUT_S", default.handler_timeout_s)),
             stream_timeout_s=float(environ.get("STREAM_TIMEOUT_S", default.stream_timeout_s)),
             parked_after=int(environ.get("PARKED_AFTER", default.parked_after)),
+            rate_limit_scale=float(environ.get("RATE_LIMIT_SCALE", default.rate_limit_scale)),
+            trusted_proxies=int(environ.get("TRUSTED_PROXIES", default.trusted_proxies)),
             log_level=environ.get("LOG_LEVEL", default.log_level).lower(),
             log_sample_rate=float(environ.get("LOG_SAMPLE_RATE", default.log_sample_rate)),
             otlp_endpoint=environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),

@@ -169,8 +169,9 @@ def test_openapi_documents_the_headers_of_a_function(openapi: Any, declarations:
             assert ("PreferWait" in named) == waits
 
 
-def test_openapi_says_what_follows(openapi: Any, declarations: list[Declaration]) -> None:
+def test_openapi_says_what_follows_and_what_is_limited(openapi: Any, declarations: list[Declaration]) -> None:
     by_name = {operation["operationId"]: operation for _, _, operation in operations(openapi)}
+    limited = []
     for one in declarations:
         if not isinstance(one.trigger, Http):
             continue
@@ -179,6 +180,11 @@ def test_openapi_says_what_follows(openapi: Any, declarations: list[Declaration]
         named = {parameter.get("$ref", "").rpartition("/")[2] for parameter in listed}
         assert ("Sequence-Token" in success) == bool(one.emits)
         assert ("SequenceToken" in named, "Stale" in success) == ((one.trigger.follows is not None),) * 2
+        assert ("429" in responses, "RateLimit" in success) == ((one.trigger.rate is not None),) * 2
+        if "429" in responses:
+            assert responses["429"]["headers"].keys() == {"Retry-After", "RateLimit-Policy", "RateLimit"}
+            limited.append(one.name)
+    assert "place_order" in limited
 
 
 def test_a_role_is_needed_unless_the_function_is_public(openapi: Any) -> None:

@@ -22,6 +22,8 @@ select name, 's', 't', topic, 0, 'k', now() - interval '40 days', '', at_offset,
 from (values ('old', 'read', 0, interval '31 days'), ('unread', 'read', 1, interval '31 days'),
   ('young', 'read', 2, interval '29 days'), ('nobody reads', 'unknown', 0, interval '31 days'),
   ('unpublished', 'read', null, null)) e (name, topic, at_offset, at);
+insert into platform.rate_limits
+select 'f', name, 0, 0, now() - at from (values ('old', interval '25 hours'), ('young', '23 hours')) e (name, at);
 insert into platform.consumer_offsets values ('c', 'read', 0, 1), ('d', 'read', 0, 9), ('c', 'read', 1, 0)
 """
 
@@ -33,17 +35,24 @@ async def test_what_is_old_is_forgotten(run: Run, db: Books, database: Cloned) -
 
     left = {
         table: [row[0] for row in await db.all(f"select {column} from platform.{table} order by 1")]  # noqa: S608
-        for table, column in (("idempotency", "key"), ("inbox", "event_id"), ("attempts", "event_id"), ("outbox", "id"))
+        for table, column in (
+            ("idempotency", "key"),
+            ("inbox", "event_id"),
+            ("attempts", "event_id"),
+            ("outbox", "id"),
+            ("rate_limits", "principal"),
+        )
     }
     assert left == {
         "idempotency": ["young"],
         "inbox": ["young"],
         "attempts": ["young"],
         "outbox": ["unpublished", "unread", "young"],
+        "rate_limits": ["young"],
     }
 
 
-@pytest.mark.parametrize("table", ["idempotency", "inbox", "attempts", "outbox"])
+@pytest.mark.parametrize("table", ["idempotency", "inbox", "attempts", "outbox", "rate_limits"])
 async def test_what_is_young_cannot_be_deleted_at_all(table: str, db: Books, database: Cloned) -> None:
     """The function's role sees only old rows when it deletes, whatever its statement says."""
     with psycopg.connect(database.owner_url, autocommit=True) as connection:
@@ -64,4 +73,4 @@ async def test_nobody_else_may_delete(db: Books) -> None:
     )
 
     assert {row.grantee for row in rows} == {"fn_forget_old_rows"}
-    assert {row.table_name for row in rows} == {"idempotency", "inbox", "attempts", "outbox"}
+    assert {row.table_name for row in rows} == {"idempotency", "inbox", "attempts", "outbox", "rate_limits"}
