@@ -14,7 +14,9 @@ from tests.processes import free_port
 async def serving(application: Any) -> AsyncIterator[int]:
     """The port at which it is served."""
     port = free_port()
-    config = uvicorn.Config(application, host="127.0.0.1", port=port, lifespan="off", log_level="critical", ws="none")
+    config = uvicorn.Config(
+        application, host="127.0.0.1", port=port, lifespan="off", log_level="critical", ws="none", proxy_headers=False
+    )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 (the server gives no event of it)

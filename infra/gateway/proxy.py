@@ -1,9 +1,14 @@
-"""Hands each request to the function that declares its method and path, and streams the answer back."""
+"""Hands each request to the function that declares its method and path, and streams the answer back.
+
+Takes no more from one address than its rate; each instance counts for itself.
+"""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from math import ceil
 from pathlib import Path
+from time import monotonic
 
 from aiohttp import (
     ClientError,
@@ -16,12 +21,15 @@ from aiohttp import (
 from yarl import URL
 
 from infra.local.routes import NoRoute, OtherMethods, Routes
+from shared.runtime.address import CLIENT_ADDRESS, forwarded_address
 from shared.runtime.asgi import Receive, Scope, Send, caller_gone
+from shared.runtime.buckets import Bucket, Rate, Recent
 from shared.runtime.log import logger
 from shared.runtime.problems import (
     MethodNotAllowed,
     Problem,
     RouteNotFound,
+    TooManyRequests,
     Unavailable,
 )
 
@@ -39,7 +47,11 @@ HOP_BY_HOP = frozenset(
     }
 )
 """RFC 9110, section 7.6.1: these are for one connection only."""
+OWN = frozenset({b"host", b"x-forwarded-host", CLIENT_ADDRESS.encode()})
 HEALTH = frozenset({"/health/live", "/health/ready"})
+ADDRESSES = 10_000
+"""So many addresses are told apart; the one that was silent for longest is forgotten first."""
+POLICY = "address"
 DEADLINE = ClientTimeout(connect=5, sock_read=60)
 """For the first byte and between two: a cold start and the longest `Prefer: wait` fit in it. A stream ends itself."""
 
@@ -61,11 +73,19 @@ def table() -> Routes[str]:
 
 
 class Gateway:
-    """The ASGI application of one process. `upstream` is a URL template with `{service}`."""
+    """The ASGI application of one process. `upstream` is a URL template with `{service}`.
 
-    def __init__(self, routes: Routes[str], upstream: str) -> None:
+    `rate` is what one address may ask for. `trusted_proxies` stand before the gateway and add to X-Forwarded-For.
+    """
+
+    def __init__(
+        self, routes: Routes[str], upstream: str, *, rate: Rate | None = None, trusted_proxies: int = 0
+    ) -> None:
         self._routes = routes
         self._upstream = upstream
+        self._rate = rate
+        self._trusted_proxies = trusted_proxies
+        self._buckets = None if rate is None else Recent(lambda: Bucket(rate, monotonic()), ADDRESSES)
         self._session: ClientSession | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,15 +94,30 @@ class Gateway:
         if scope["path"] in HEALTH:
             await _answer(send, 200, [(b"content-type", b"text/plain")], b"ok\n")
             return
+        address = forwarded_address(scope, self._trusted_proxies)
+        if wait_s := self._wait_s(address):
+            await _refuse(send, TooManyRequests(again_in_s=wait_s), **self._limit(wait_s))
+            return
         try:
             service = self._routes.find(scope["method"], scope["path"])
-            await self._pass_on(service, scope, receive, send)
+            await self._pass_on(service, address, scope, receive, send)
         except NoRoute:
             await _refuse(send, RouteNotFound())
         except OtherMethods as other:
             await _refuse(send, MethodNotAllowed(allowed=other.allowed))
 
-    async def _pass_on(self, service: str, scope: Scope, receive: Receive, send: Send) -> None:
+    def _wait_s(self, address: str) -> int:
+        """Whole seconds that this address has to wait; 0 for one whose request may pass.
+
+        Where no address is known, one bucket would be the whole shop's: nobody is held back then.
+        """
+        return ceil(self._buckets[address].take(monotonic())) if self._buckets is not None and address else 0
+
+    def _limit(self, wait_s: int) -> dict[str, str]:
+        policy = "" if self._rate is None else self._rate.policy(POLICY)
+        return {"ratelimit-policy": policy, "ratelimit": f'"{POLICY}";r=0;t={wait_s}'}
+
+    async def _pass_on(self, service: str, address: str, scope: Scope, receive: Receive, send: Send) -> None:
         url = self._upstream.format(service=service) + scope["raw_path"].decode("ascii")
         if scope["query_string"]:
             url += "?" + scope["query_string"].decode("ascii")
@@ -91,7 +126,7 @@ class Gateway:
             async with self._client().request(
                 scope["method"],
                 URL(url, encoded=True),  # passed on as it came: what is encoded stays encoded
-                headers=_forwarded(scope),
+                headers=_forwarded(scope, address),
                 data=_body(receive) if _has_body(scope) else None,
                 allow_redirects=False,
             ) as answer:
@@ -133,18 +168,19 @@ class Gateway:
         return self._session
 
 
-def _forwarded(scope: Scope) -> list[tuple[str, str]]:
-    """End-to-end headers without those that would pass for an event's, and without the outer host."""
+def _forwarded(scope: Scope, address: str) -> list[tuple[str, str]]:
+    """End-to-end headers without those that would pass for an event's or for our own, and without the outer host."""
     kept = [
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in scope["headers"]
-        if name not in HOP_BY_HOP and name not in (b"host", b"x-forwarded-host") and not name.startswith(b"ce-")
+        if name not in HOP_BY_HOP and name not in OWN and not name.startswith(b"ce-")
     ]
     outer = next(
         (value.decode("latin-1") for name, value in scope["headers"] if name == b"host"),
         "",
     )
-    return [*kept, ("x-forwarded-host", outer)]
+    known = [(CLIENT_ADDRESS, address)] if address else []
+    return [*kept, ("x-forwarded-host", outer), *known]
 
 
 def _has_body(scope: Scope) -> bool:
@@ -181,8 +217,9 @@ def _problem(error: Exception) -> Problem:
     return Unreachable() if isinstance(error, ClientError) else Unavailable()
 
 
-async def _refuse(send: Send, problem: Problem) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in problem.headers().items()]
+async def _refuse(send: Send, problem: Problem, **more: str) -> None:
+    said = problem.headers() | more
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in said.items()]
     await _answer(send, problem.status, headers, problem.body())
 
 

@@ -13,7 +13,7 @@ NOTE = "<!-- Generated from the problems in shared/ and infra/gateway by `python
 FEW = 6
 """So many functions are named; more are counted."""
 
-GATEWAY = (proxy.Unreachable, proxy.TooLate)
+GATEWAY = (TooManyRequests, proxy.Unreachable, proxy.TooLate)
 
 
 def files(declarations: list[Declaration]) -> Files:

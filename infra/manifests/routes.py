@@ -5,6 +5,7 @@ import re
 
 from infra.manifests import Files
 from infra.manifests.kubernetes import NAMESPACE, Manifest, documents, labels
+from shared.runtime.address import CLIENT_ADDRESS
 from shared.runtime.declare import Declaration, Http
 
 ATTRIBUTES = (
@@ -14,6 +15,7 @@ ATTRIBUTES = (
     "ce-specversion",
     "ce-traceparent",
     "ce-type",
+    CLIENT_ADDRESS,
 )
 """Headers that only the shop itself may send to a function."""
 

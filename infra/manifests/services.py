@@ -19,6 +19,9 @@ TIMEOUT_S = 90
 """More than a handler's 20 s, a KafkaSource's 30 s and a stream's 80 s; also the grace that Knative gives when it
 drains an instance."""
 
+PROXIES = 2
+"""What stands before the gateway and adds to X-Forwarded-For: the ingress, and the queue-proxy in its own pod."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -199,6 +202,8 @@ def _gateway() -> Manifest:
                     "annotations": {
                         "autoscaling.knative.dev/min-scale": "1",
                         "autoscaling.knative.dev/max-scale": "5",
+                        # The activator, now in the way and now not, would change how many proxies stand before us.
+                        "autoscaling.knative.dev/target-burst-capacity": "0",
                         "kn-shop/scale-reason": "every call passes here",
                     },
                 },
@@ -216,7 +221,8 @@ def _gateway() -> Manifest:
                                 {
                                     "name": "UPSTREAM",
                                     "value": f"http://{{service}}.{NAMESPACE}.svc.cluster.local",
-                                }
+                                },
+                                {"name": "TRUSTED_PROXIES", "value": str(PROXIES)},
                             ],
                             **_running("50m", "64Mi", "256Mi"),
                         }

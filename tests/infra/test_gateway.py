@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
@@ -10,6 +11,7 @@ from yarl import URL
 from infra.gateway.proxy import Gateway
 from infra.local.routes import Routes
 from shared.runtime.asgi import Receive, Scope, Send
+from shared.runtime.buckets import Rate
 from tests.serving import serving
 
 NOBODY = 1  # no program listens on this port
@@ -120,6 +122,68 @@ async def test_a_function_that_is_away_is_a_problem(client: aiohttp.ClientSessio
         assert answer.status == 502
         assert (await answer.json(content_type=None))["type"] == "urn:kn-shop:problem:unreachable"
         assert answer.headers["retry-after"] == "1"
+
+
+@asynccontextmanager
+async def limited(rate: Rate, trusted_proxies: int) -> AsyncIterator[str]:
+    async with serving(mirror) as upstream:
+        routes: Routes[str] = Routes()
+        routes.add("GET", "/v1/orders/{order_id}", str(upstream))
+        gateway = Gateway(routes, "http://127.0.0.1:{service}", rate=rate, trusted_proxies=trusted_proxies)
+        async with serving(gateway) as port:
+            yield f"http://127.0.0.1:{port}"
+        await gateway.close()
+
+
+async def test_an_address_may_ask_for_so_much(client: aiohttp.ClientSession) -> None:
+    async with limited(Rate(0.1, 3), 1) as url:
+
+        async def status(forwarded: str) -> int:
+            async with client.get(f"{url}/v1/orders/1", headers={"x-forwarded-for": forwarded}) as answer:
+                return answer.status
+
+        assert [await status(f"6.6.6.{n}, 1.1.1.1") for n in range(4)] == [200, 200, 200, 429]
+        assert await status("1.1.1.1, 2.2.2.2") == 200, "others are not held up"
+        async with client.get(f"{url}/v1/nothing", headers={"x-forwarded-for": "1.1.1.1"}) as answer:
+            assert (answer.status, answer.headers["retry-after"]) == (429, "10")
+            assert answer.headers["ratelimit-policy"] == '"address";q=3;w=30'
+            assert answer.headers["ratelimit"] == '"address";r=0;t=10'
+            said = await answer.json(content_type="application/problem+json")
+            assert said["type"] == "urn:kn-shop:problem:too-many-requests"
+        for _ in range(5):
+            async with client.get(f"{url}/health/live", headers={"x-forwarded-for": "1.1.1.1"}) as answer:
+                assert answer.status == 200
+
+
+async def test_without_proxies_nobody_can_say_to_be_another(client: aiohttp.ClientSession) -> None:
+    async with limited(Rate(0.1, 3), 0) as url:
+        statuses = []
+        for number in range(4):
+            said = {"x-forwarded-for": f"6.6.6.{number}", "x-client-address": f"7.7.7.{number}"}
+            async with client.get(f"{url}/v1/orders/1", headers=said) as answer:
+                statuses.append(answer.status)
+    assert statuses == [200, 200, 200, 429]
+
+
+async def test_where_no_address_is_known_nobody_is_held_back(client: aiohttp.ClientSession) -> None:
+    async with limited(Rate(0.1, 1), 2) as url:
+        for _ in range(3):
+            async with client.get(f"{url}/v1/orders/1", headers={"x-forwarded-for": "10.0.0.1"}) as answer:
+                assert answer.status == 200
+                assert "x-client-address" not in (await answer.json())["headers"]
+
+
+async def test_the_address_that_a_function_sees_is_the_gateways_finding(client: aiohttp.ClientSession) -> None:
+    async with limited(Rate(100, 100), 1) as url:
+        said = {"x-forwarded-for": "6.6.6.6, 1.1.1.1", "x-client-address": "7.7.7.7"}
+        async with client.get(f"{url}/v1/orders/1", headers=said) as answer:
+            assert (await answer.json())["headers"]["x-client-address"] == "1.1.1.1"
+
+
+async def test_what_reads_and_writes_say_to_each_other_is_passed_on(client: aiohttp.ClientSession, url: str) -> None:
+    headers = {"sequence-token": "shop.stock/a%2Fb@17", "prefer": "wait=3"}
+    async with client.get(f"{url}/v1/orders/1", headers=headers) as answer:
+        assert (await answer.json())["headers"].items() >= headers.items()
 
 
 async def test_the_gateway_says_that_it_lives(client: aiohttp.ClientSession, url: str) -> None:
