@@ -11,7 +11,7 @@ from sqlalchemy import text
 from shared.catalog.products import Status, product_of, products_where
 from shared.catalog.sheets import csv_header, csv_rows, ndjson_of
 from shared.catalog.tables import categories, products, variants
-from shared.runtime import Request, Stream, Work, http
+from shared.runtime import Rate, Request, Stream, Work, http
 
 AT_ONCE = 200
 """So many products are read for one piece."""
@@ -33,7 +33,12 @@ class ExportProducts(Request):
     status: tuple[Status, ...] = ("draft", "published", "archived")
 
 
-@http("GET /v1/admin/product-export", role="admin", reads=[products, variants, categories])
+@http(
+    "GET /v1/admin/product-export",
+    role="admin",
+    rate=Rate(per_s=1, burst=10),
+    reads=[products, variants, categories],
+)
 async def export_products(request: ExportProducts, work: Work) -> Annotated[Stream, "text/csv", "application/x-ndjson"]:
     """By slug. A product that changes meanwhile is written as it was or as it is."""
     if request.format == "ndjson":

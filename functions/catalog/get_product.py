@@ -4,10 +4,11 @@ from typing import Annotated
 
 from sqlalchemy import text
 
+from shared.catalog.following import STOCK
 from shared.catalog.listings import Fields, Listing, shown
 from shared.catalog.problems import UnknownProduct
 from shared.catalog.products import PRODUCT_ID, ProductName
-from shared.catalog.tables import categories, listings, products, variants
+from shared.catalog.tables import categories, listings, products, stock, variants
 from shared.runtime import Document, Request, Work, http
 
 LISTING = text(f"""
@@ -34,7 +35,8 @@ class GetProduct(Request):
     "GET /v1/products/{product}",
     role="public",
     cache_s=5,
-    reads=[listings, categories, products, variants],
+    follows=STOCK,
+    reads=[listings, categories, products, variants, stock],
     warm=True,
 )
 async def get_product(request: GetProduct, work: Work) -> Annotated[Document, Listing]:

@@ -6,7 +6,7 @@ from shared.catalog.bulk import bring
 from shared.catalog.events import ProductArchived, ProductCreated, ProductPublished, ProductUpdated
 from shared.catalog.sheets import CSV, NDJSON, entries_of
 from shared.catalog.tables import DERIVED, SOURCES, categories, products, variants
-from shared.runtime import Request, View, Work, http
+from shared.runtime import Rate, Request, View, Work, http
 
 
 class ImportProducts(Request):
@@ -40,6 +40,7 @@ class ImportReport(View):
     role="admin",
     idempotent="optional",
     limit_bytes=8_388_608,
+    rate=Rate(per_s=20, burst=100),
     takes=(CSV, NDJSON),
     reads=[categories, *SOURCES],
     writes=[products, variants, *DERIVED],

@@ -12,8 +12,9 @@ from shared.catalog.browsing import (
     page_statement,
     values_after,
 )
+from shared.catalog.following import STOCK
 from shared.catalog.listings import ListedProduct, shown
-from shared.catalog.tables import categories, listings, search_entries
+from shared.catalog.tables import categories, listings, search_entries, stock
 from shared.runtime import Page, Work, http
 
 
@@ -21,7 +22,14 @@ class ListProducts(Filters):
     sort: SortName = "newest"
 
 
-@http("GET /v1/products", role="public", cache_s=5, reads=[search_entries, listings, categories], warm=True)
+@http(
+    "GET /v1/products",
+    role="public",
+    cache_s=5,
+    follows=STOCK,
+    reads=[search_entries, listings, categories, stock],
+    warm=True,
+)
 async def list_products(request: ListProducts, work: Work) -> Page[Annotated[bytes, ListedProduct]]:
     """Raises UnknownCategory."""
     wanted, after = Wanted.by(request), values_after(request.cursor, SORTS[request.sort])

@@ -234,8 +234,9 @@ grant select on inventory.hold_lines, inventory.items, inventory.locations to fn
 grant select, insert, update on inventory.holds, inventory.stock, platform.streams to fn_expire_holds;
 create policy emit_expire_holds on platform.outbox for insert to fn_expire_holds with check (type in ('shop.inventory.hold.expired.v1', 'shop.inventory.stock.replenished.v1'));
 -- catalog/export_products
-grant usage on schema catalog to fn_export_products;
+grant usage on schema catalog, platform to fn_export_products;
 grant select on catalog.categories, catalog.products, catalog.variants to fn_export_products;
+grant select, insert, update on platform.rate_limits to fn_export_products;
 -- platform/forget_old_rows
 grant usage on schema platform to fn_forget_old_rows;
 grant select on platform.consumer_offsets to fn_forget_old_rows;
@@ -261,7 +262,7 @@ grant usage on schema payments to fn_get_payment;
 grant select on payments.attempts, payments.payments to fn_get_payment;
 -- catalog/get_product
 grant usage on schema catalog to fn_get_product;
-grant select on catalog.categories, catalog.listings, catalog.products, catalog.variants to fn_get_product;
+grant select on catalog.categories, catalog.listings, catalog.products, catalog.stock, catalog.variants to fn_get_product;
 -- platform/get_sales_figures
 grant usage on schema orders to fn_get_sales_figures;
 grant select on orders.orders, orders.return_lines, orders.returns to fn_get_sales_figures;
@@ -287,7 +288,7 @@ create policy emit_hold_stock on platform.outbox for insert to fn_hold_stock wit
 grant usage on schema catalog, platform to fn_import_products;
 grant insert on platform.outbox to fn_import_products;
 grant select on catalog.categories, catalog.listings_now, catalog.sales to fn_import_products;
-grant select, insert, update on catalog.stock, platform.idempotency, platform.streams to fn_import_products;
+grant select, insert, update on catalog.stock, platform.idempotency, platform.rate_limits, platform.streams to fn_import_products;
 grant select, insert, update, delete on catalog.listings, catalog.products, catalog.search_entries, catalog.variants, catalog.words to fn_import_products;
 create policy emit_import_products on platform.outbox for insert to fn_import_products with check (type in ('shop.catalog.product.archived.v1', 'shop.catalog.product.created.v1', 'shop.catalog.product.published.v1', 'shop.catalog.product.updated.v1'));
 -- catalog/inspect_product
@@ -313,7 +314,7 @@ grant usage on schema orders to fn_list_my_orders;
 grant select on orders.orders, orders.sagas to fn_list_my_orders;
 -- catalog/list_products
 grant usage on schema catalog to fn_list_products;
-grant select on catalog.categories, catalog.listings, catalog.search_entries to fn_list_products;
+grant select on catalog.categories, catalog.listings, catalog.search_entries, catalog.stock to fn_list_products;
 -- catalog/move_category
 grant usage on schema catalog, platform to fn_move_category;
 grant insert on platform.outbox to fn_move_category;

@@ -207,3 +207,27 @@ async def test_nothing_is_lost_between_a_product_written_and_its_stock_told(ask:
 
     now = await db.one("select document, stock from catalog.listings_now")
     assert tuple(await db.one("select document, stock from catalog.listings")) == tuple(now)
+
+
+async def test_a_read_waits_for_what_a_write_left(ask: Ask, say: Say) -> None:
+    await product(ask, "MUG")
+    paths = {get_product: "/v1/products/MUG", list_products: "/v1/products"}
+    for sequence, (function, path) in enumerate(paths.items(), 1):
+        token = f"shop.stock/MUG@{sequence}"
+        waiting = asyncio.create_task(ask(function, path, sequence_token=token, prefer="wait=10"))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        await say((replenished, low)[sequence - 1](), sequence)
+        answer = await waiting
+
+        assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
+        assert ("in_stock", "low")[sequence - 1] in answer.body.decode()
+        assert "stale" not in answer.headers
+
+
+async def test_a_read_that_cannot_wait_says_how_stale_it_is(ask: Ask, say: Say) -> None:
+    await product(ask, "MUG")
+    await say(low(), 3)
+    answer = await ask(get_product, "/v1/products/MUG", sequence_token="shop.stock/MUG@5", prefer="wait=0")
+
+    assert (answer.status, answer.headers["stale"]) == (200, "shop.stock/MUG@3")
