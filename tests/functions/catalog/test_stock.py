@@ -211,7 +211,7 @@ async def test_nothing_is_lost_between_a_product_written_and_its_stock_told(ask:
 
 async def test_a_read_waits_for_what_a_write_left(ask: Ask, say: Say) -> None:
     await product(ask, "MUG")
-    paths = {get_product: "/v1/products/MUG", list_products: "/v1/products"}
+    paths: dict[Callable[..., Any], str] = {get_product: "/v1/products/MUG", list_products: "/v1/products"}
     for sequence, (function, path) in enumerate(paths.items(), 1):
         token = f"shop.stock/MUG@{sequence}"
         waiting = asyncio.create_task(ask(function, path, sequence_token=token, prefer="wait=10"))
