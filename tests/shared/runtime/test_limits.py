@@ -172,9 +172,10 @@ async def test_a_database_that_hangs_costs_a_second_at_most(runtime: Runtime, db
         blocking.execute("select from platform.rate_limits for update")
         began = monotonic()
         assert not (await limiter.take("ann")).wait_s
-        assert 0.9 < monotonic() - began < 1.5
-        assert not (await limiter.take("ben")).wait_s, "and nobody else meanwhile"
-        assert monotonic() - began < 1.5
+        assert 0.9 < monotonic() - began < 1.9, "not until the lock's own limit"
+        began = monotonic()
+        assert not (await limiter.take("ben")).wait_s
+        assert monotonic() - began < 0.9, "and nobody else meanwhile"
     await asyncio.sleep(1)
     await limiter.take("ann")
     assert (await limiter.take("ann")).wait_s, "it is there again, and so is what it knows"
