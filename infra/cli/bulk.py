@@ -197,7 +197,8 @@ def export_products(connection: Connection, *, file: Path, format: str | None, s
     async def work() -> None:
         async with as_told(connection) as shop:
             with _whole(file) as written:
-                await shop.download(f"/v1/admin/product-export?{urlencode(asked)}", written.write)
+                async for piece in shop.download(f"/v1/admin/product-export?{urlencode(asked)}"):
+                    written.write(piece)
 
     run(work())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -164,8 +164,8 @@ class Shop:
             if not cursor or (at_most and len(found) >= at_most):
                 return found
 
-    async def download(self, where: str, take: Callable[[bytes], object]) -> None:
-        """Gives `take` an answer of any length, piece by piece. Raises Unreachable also when it does not come whole."""
+    async def download(self, where: str) -> AsyncIterator[bytes]:
+        """An answer of any length, piece by piece. Raises Unreachable also where it does not come whole."""
         headers = {"authorization": f"Bearer {await self._bearer(STAFF_SUBJECT, STAFF)}"}
         timeout = aiohttp.ClientTimeout(sock_connect=5, sock_read=REQUEST_S)
         came = 0
@@ -176,8 +176,8 @@ class Shop:
                     problem = orjson.loads(content) if content.startswith(b"{") else {}
                     raise Refused(response.status, problem)
                 async for piece in response.content.iter_any():
-                    take(piece)
                     came += len(piece)
+                    yield piece
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as fault:
             raise Unreachable(f"{self.url} broke off after {came} bytes ({type(fault).__name__})") from fault
 
