@@ -9,19 +9,18 @@ from typing import Any
 import click
 
 from infra.cli.assortment import assort
-from infra.cli.commands import dead_letter, invariant, order, product, stock
+from infra.cli.bulk import AGAIN, PATIENCE_S, export_products, import_products
+from infra.cli.categories import category
+from infra.cli.commands import dead_letter, invariant, order, stock
 from infra.cli.connection import FAILED, Connection, connection_options, run
 from infra.cli.importer import Imported, Importer
 from infra.cli.output import output_option, show
 from infra.cli.plan import plan
+from infra.cli.products import product
 from infra.cli.progress import Display
 from infra.cli.replay import Replay
 from infra.cli.report import Report
 from infra.cli.retail import NotRetail, Retail, read
-
-PATIENCE_S = 120.0
-
-AGAIN = "stopped; run the same command again to go on where it was"
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -134,7 +133,9 @@ def _read(file: Path) -> Retail:
         raise click.BadParameter(str(fault), param_hint="FILE") from fault
 
 
-for noun in (order, product, stock, dead_letter, invariant):
+product.add_command(import_products)
+product.add_command(export_products)
+for noun in (order, product, category, stock, dead_letter, invariant):
     cli.add_command(noun)
 
 

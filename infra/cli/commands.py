@@ -1,4 +1,4 @@
-"""The shop's nouns on the command line: order, product, stock, dead-letter, invariant."""
+"""The shop's nouns on the command line: order, stock, dead-letter, invariant."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from uuid import uuid4
 
 import click
 
-from infra.cli.client import Shop, path
-from infra.cli.connection import FAILED, Connection, connection_options, run
-from infra.cli.output import description, money, no_headers_option, output_option, show_list, show_one
+from infra.cli.client import path
+from infra.cli.connection import FAILED, Connection, as_told, connection_options, run
+from infra.cli.output import description, limit_option, money, no_headers_option, output_option, show_list, show_one
 from infra.cli.report import table
 
 CUSTOMER = ("customer",)
-PUBLIC: tuple[str, ...] = ()
 
 customer_option = click.option(
     "--customer",
@@ -23,11 +22,6 @@ customer_option = click.option(
     show_default=True,
     help="The customer to act as, when the token comes from the development issuer.",
 )
-limit_option = click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
-
-
-def as_told(connection: Connection) -> Shop:
-    return connection.shop(say=lambda text: click.echo(text, err=True))
 
 
 @click.group()
@@ -159,58 +153,6 @@ def _text(detail: object) -> str:
     if isinstance(detail, Mapping):
         return " ".join(f"{name}={value}" for name, value in detail.items() if value is not None)
     return "" if detail is None else str(detail)
-
-
-@click.group()
-def product() -> None:
-    """Products of the catalogue."""
-
-
-@product.command("list")
-@limit_option
-@no_headers_option
-@output_option("json", "yaml", "name")
-@connection_options
-def list_products(connection: Connection, limit: int, no_headers: bool, output: str | None) -> None:
-    """The products on sale."""
-
-    async def work() -> list[dict[str, Any]]:
-        async with as_told(connection) as shop:
-            return await shop.items("/v1/products", roles=PUBLIC, at_most=limit)
-
-    columns = (
-        ("SKU", lambda item: item["sku"]),
-        ("TITLE", lambda item: item["title"]),
-        ("PRICE", lambda item: money(item["price_minor"], item["currency"])),
-        ("STATUS", lambda item: item.get("status")),
-    )
-    show_list("product", run(work()), columns, name="sku", output=output, no_headers=no_headers)
-
-
-@product.command("describe")
-@click.argument("sku")
-@output_option("json", "yaml", "name")
-@connection_options
-def describe_product(connection: Connection, sku: str, output: str | None) -> None:
-    """One product."""
-
-    async def work() -> dict[str, Any]:
-        async with as_told(connection) as shop:
-            found: dict[str, Any] = (await shop.get(path("v1", "products", sku), roles=PUBLIC)).body
-            return found
-
-    found = run(work())
-    told = [
-        ("SKU", found["sku"]),
-        ("Title", found["title"]),
-        ("Description", found.get("description")),
-        ("Price", money(found["price_minor"], found["currency"])),
-        ("Status", found.get("status")),
-        ("Slug", found.get("slug")),
-        ("Version", found.get("version")),
-        ("Updated", found.get("updated_at")),
-    ]
-    show_one("product", found, description(told), name="sku", output=output)
 
 
 @click.group()

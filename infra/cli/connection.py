@@ -32,6 +32,11 @@ class Connection:
         return Shop(self.url or DEFAULT_URL, self.token or None, **options)
 
 
+def as_told(connection: Connection) -> Shop:
+    """A shop that says what it has to say on stderr."""
+    return connection.shop(say=lambda text: click.echo(text, err=True))
+
+
 def connection_options(command: F) -> F:
     """Adds --url and --token; the command is given a Connection first."""
 

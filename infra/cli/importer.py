@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +12,10 @@ import orjson
 
 from infra.cli.assortment import Assortment, Customer, Product
 from infra.cli.client import Refused, Shop, path, spread
+from infra.cli.parts import MEDIA_TYPES, Part
 from infra.cli.progress import Display
 from infra.cli.retail import CURRENCY
-from infra.cli.upload import Part, upload
+from infra.cli.upload import Rows, Uploaded, upload
 
 PRODUCTS_AT_ONCE = 500
 
@@ -125,11 +127,18 @@ class Importer:
             for product in products
         ]
         parts = (
-            Part(b"\n".join(map(orjson.dumps, lines[start : start + PRODUCTS_AT_ONCE])), start)
+            Part(start // PRODUCTS_AT_ONCE, b"\n".join(map(orjson.dumps, some)), start, len(some))
             for start in range(0, len(lines), PRODUCTS_AT_ONCE)
+            if (some := lines[start : start + PRODUCTS_AT_ONCE])
         )
+        done = Uploaded()
         with self._display.bar("products", len(lines)) as advance:
-            done = await upload(self._shop, parts, "application/x-ndjson", lambda _, count: advance(count))
+
+            def acknowledged(part: Part, rows: Rows) -> None:
+                done.add(rows)
+                advance(part.rows)
+
+            await upload(self._shop, parts, MEDIA_TYPES["ndjson"], acknowledged, run=uuid.uuid4().hex)
         self._done.products = done.counts
         self._done.failed += (
             {"what": "products", "name": failed["slug"], "reason": "; ".join(failed["errors"])}

@@ -16,6 +16,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 Columns = Sequence[tuple[str, Callable[[Mapping[str, Any]], object]]]
 
 
+limit_option = click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
+
+
 def output_option(*formats: str) -> Callable[[F], F]:
     return click.option(
         "-o",

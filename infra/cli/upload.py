@@ -2,46 +2,65 @@
 
 from __future__ import annotations
 
-import uuid
-from collections import Counter
+import asyncio
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-from infra.cli.client import Shop
+from infra.cli.client import Reply, Shop
+from infra.cli.parts import Part
 
 WHERE = "/v1/admin/product-import"
 
-
-class Part(NamedTuple):
-    """A piece of a file that is a file itself; `before` counts the rows that went before it, without headers."""
-
-    body: bytes
-    before: int
+Rows = list[dict[str, Any]]
 
 
 @dataclass(slots=True)
 class Uploaded:
-    """What became of the products, by count; `failed` names each that was refused, by its rows in the whole file."""
+    """What became of the products, by count; `failed` has the rows of each that was refused."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    failed: list[dict[str, Any]] = field(default_factory=list)
+    failed: Rows = field(default_factory=list)
 
-    def add(self, report: dict[str, Any], before: int) -> None:
-        for row in report["rows"]:
-            self.counts[row["status"]] += 1
-            if row["status"] == "failed":
-                self.failed.append({**row, "rows": [number + before for number in row["rows"]]})
+    def add(self, rows: Rows) -> None:
+        self.counts.update(row["status"] for row in rows)
+        self.failed += (row for row in rows if row["status"] == "failed")
 
 
-async def upload(shop: Shop, parts: Iterable[Part], media_type: str, told: Callable[[Part, int], None]) -> Uploaded:
-    """Part after part, each under a key of its own, so that a lost answer is asked for again without a second effect.
+async def upload(
+    shop: Shop,
+    parts: Iterable[Part],
+    media_type: str,
+    acknowledged: Callable[[Part, Rows], None],
+    *,
+    run: str,
+    at_a_time: int = 1,
+) -> None:
+    """Sends each part under a key made of `run` and its number: what is sent again has no second effect.
 
-    `told` is called after each part with the number of products in it.
+    `acknowledged` is told the statuses of each part's rows, by their numbers in the whole file, the parts in order.
     """
-    done = Uploaded()
-    for part in parts:
-        reply = await shop.call("POST", WHERE, part.body, media_type=media_type, key=str(uuid.uuid4()))
-        done.add(reply.body, part.before)
-        told(part, len(reply.body["rows"]))
-    return done
+    under_way: deque[tuple[Part, asyncio.Task[Reply]]] = deque()
+
+    async def first() -> None:
+        part, sent = under_way[0]
+        rows: Rows = (await sent).body["rows"]
+        under_way.popleft()
+        for row in rows:
+            row["rows"] = [number + part.before for number in row["rows"]]
+        acknowledged(part, rows)
+
+    try:
+        for part in parts:
+            if len(under_way) == at_a_time:
+                await first()
+            call = shop.call("POST", WHERE, part.body, media_type=media_type, key=f"{run}:{part.number}")
+            under_way.append((part, asyncio.create_task(call)))
+        while under_way:
+            await first()
+    finally:
+        left = [sent for _, sent in under_way]
+        for sent in left:
+            sent.cancel()
+        await asyncio.gather(*left, return_exceptions=True)

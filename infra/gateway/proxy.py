@@ -22,7 +22,7 @@ from yarl import URL
 
 from infra.local.routes import NoRoute, OtherMethods, Routes
 from shared.runtime.address import CLIENT_ADDRESS, forwarded_address
-from shared.runtime.asgi import Receive, Scope, Send, caller_gone
+from shared.runtime.asgi import Receive, Scope, Send, caller_gone, path_of
 from shared.runtime.buckets import Bucket, Rate, Recent
 from shared.runtime.log import logger
 from shared.runtime.problems import (
@@ -99,7 +99,7 @@ class Gateway:
             await _refuse(send, TooManyRequests(again_in_s=wait_s), **self._limit(wait_s))
             return
         try:
-            service = self._routes.find(scope["method"], scope["path"])
+            service = self._routes.find(scope["method"], path_of(scope))
             await self._pass_on(service, address, scope, receive, send)
         except NoRoute:
             await _refuse(send, RouteNotFound())

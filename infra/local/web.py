@@ -17,7 +17,7 @@ from infra.local.issuer import Issuer, TokenRequest
 from infra.local.paths import CHECKOUT
 from infra.local.routes import NoRoute, OtherMethods, Routes
 from shared.runtime.answers import Answer
-from shared.runtime.asgi import Receive, Scope, Send, read_body, send_answer
+from shared.runtime.asgi import Receive, Scope, Send, path_of, read_body, send_answer
 from shared.runtime.declare import Declaration, Http
 from shared.runtime.metrics import exposition
 from shared.runtime.problems import BodyTooLarge, MethodNotAllowed, RouteNotFound, ValidationFailed
@@ -71,7 +71,7 @@ class Web:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            target = self._routes.find(scope["method"], scope["path"])
+            target = self._routes.find(scope["method"], path_of(scope))
         except NoRoute:
             await send_answer(answer_to(RouteNotFound()), scope, send)
         except OtherMethods as other:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
+from urllib.parse import quote, unquote
 
 from shared.runtime import log
 from shared.runtime.answers import Answer
@@ -11,6 +12,15 @@ from shared.runtime.problems import BodyTooLarge
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+def path_of(scope: Scope) -> str:
+    """The path, percent-decoded but for a slash or a percent sign inside a segment: those stay %2F and %25."""
+    raw: bytes | None = scope.get("raw_path")
+    path = quote(scope["path"]) if raw is None else raw.decode("latin-1")
+    if "%" not in path:
+        return path
+    return "/".join(unquote(part).replace("%", "%25").replace("/", "%2F") for part in path.split("/"))
 
 
 async def read_body(receive: Receive, headers: dict[str, str], limit_bytes: int) -> bytes:

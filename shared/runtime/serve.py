@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from time import perf_counter
 from typing import Any, ClassVar, Generic, TypeVar
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 from shared.runtime import following, inbox, log, metrics, trace
 from shared.runtime.address import CLIENT_ADDRESS, client_address
 from shared.runtime.answers import Answer, Page, Pour, Stream, encode, gathered
-from shared.runtime.asgi import Aborted, Pouring, Receive, Scope, Send, read_body, send_answer
+from shared.runtime.asgi import Aborted, Pouring, Receive, Scope, Send, path_of, read_body, send_answer
 from shared.runtime.auth import ANONYMOUS, Caller, Verifier, authorize
 from shared.runtime.db import TRANSIENT, Database
 from shared.runtime.declare import Declaration, Http, OnEvent, Timer
@@ -81,7 +81,7 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP exchange's input. `path` is percent-decoded, header names are in lower case.
+    """One HTTP exchange's input. `path` is as `path_of` gives it, header names are in lower case.
 
     `carried` are headers that the answer will have whatever it is, a problem too.
     """
@@ -238,7 +238,7 @@ class HttpEndpoint(Endpoint[Http]):
             keyed = Keyed(
                 declaration.role, caller.subject, route, call.headers.get("idempotency-key"), call.body, query
             )
-        request = self._request(call, match.groupdict())
+        request = self._request(call, {name: unquote(part) for name, part in match.groupdict().items()})
         if trigger.follows is not None and following.HEADER in call.headers:
             await self._follow(trigger.follows, request, caller, cause, call)
         answer = await self._perform(request, caller, cause, keyed, call)
@@ -541,7 +541,7 @@ def _preferred_wait(prefer: str | None) -> float | None:
 
 def _page_path(call: Call) -> str:
     query = [(name, value) for name, value in parse_qsl(call.query.decode("latin-1")) if name != "cursor"]
-    return f"{call.path}?{urlencode([*query, ('cursor', '')])}"
+    return f"{quote(call.path, safe='/%')}?{urlencode([*query, ('cursor', '')])}"
 
 
 async def serve(endpoint: Endpoint[Any], scope: Scope, receive: Receive, send: Send) -> None:
@@ -556,7 +556,7 @@ async def serve(endpoint: Endpoint[Any], scope: Scope, receive: Receive, send: S
         headers[CLIENT_ADDRESS] = client_address(scope, endpoint.runtime.settings.trusted_proxies)
     pouring = Pouring(scope, receive, send)
     query = scope.get("query_string", b"")
-    answer = await endpoint.handle(scope["method"], scope["path"], query, headers, body, pouring)
+    answer = await endpoint.handle(scope["method"], path_of(scope), query, headers, body, pouring)
     if not pouring.begun:
         await send_answer(answer, scope, send)
     elif not pouring.ended:

@@ -1,15 +1,13 @@
 """The client's patience, against a server that misbehaves in the ways that servers do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from infra.cli.client import NoToken, Refused, Shop, Unreachable, path, spread
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from tests.infra.cli.conftest import Serve
 
 
 class Script:
@@ -27,26 +25,6 @@ class Script:
         self.asked.append(request)
         status, body, headers = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         return web.json_response(body, status=status, headers=headers)
-
-
-@pytest.fixture
-async def serve() -> AsyncIterator[Callable[[Handler], Awaitable[str]]]:
-    servers: list[TestServer] = []
-
-    async def serve(handler: Handler) -> str:
-        app = web.Application()
-        app.router.add_route("*", "/{tail:.*}", handler)
-        server = TestServer(app)
-        await server.start_server()
-        servers.append(server)
-        return str(server.make_url("")).rstrip("/")
-
-    yield serve
-    for server in servers:
-        await server.close()
-
-
-Serve = Callable[[Handler], Awaitable[str]]
 
 
 async def test_busy_is_waited_for_and_the_key_stays_the_same(serve: Serve) -> None:

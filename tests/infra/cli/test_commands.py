@@ -18,6 +18,10 @@ COMMANDS = [
     ["order", "describe"],
     ["product", "list"],
     ["product", "describe"],
+    ["product", "search"],
+    ["product", "import"],
+    ["category", "list"],
+    ["category", "describe"],
     ["stock", "describe"],
     ["dead-letter", "list"],
     ["dead-letter", "replay"],
@@ -41,10 +45,13 @@ def test_every_command_explains_itself_and_takes_a_url(command: list[str]) -> No
         ["import", str(SAMPLE)],
         ["replay", str(SAMPLE)],
         ["product", "list"],
+        ["product", "export"],
+        ["product", "import", str(SAMPLE)],
+        ["category", "list"],
         ["order", "place", "85123A=2"],
         ["invariant", "check"],
     ],
-    ids=lambda arguments: arguments[0],
+    ids=lambda arguments: " ".join(arguments[:2]) if isinstance(arguments, list) else None,
 )
 def test_no_shop(arguments: list[str], unused_tcp_port: int) -> None:
     url = f"http://127.0.0.1:{unused_tcp_port}"
