@@ -22,13 +22,13 @@ from shared.runtime import inbox, log, metrics, trace
 from shared.runtime.answers import Answer, Page, Pour, Stream, encode, gathered
 from shared.runtime.asgi import Aborted, Pouring, Receive, Scope, Send, read_body, send_answer
 from shared.runtime.auth import ANONYMOUS, Caller, Verifier, authorize
-from shared.runtime.db import TRANSIENT, Database
+from shared.runtime.db import OVERTAKEN, TRANSIENT, Database
 from shared.runtime.declare import Declaration, Http, OnEvent, Timer
 from shared.runtime.egress import Egress
 from shared.runtime.events import Envelope, family
 from shared.runtime.idempotency import Keyed
 from shared.runtime.ids import new_id
-from shared.runtime.models import repeatable
+from shared.runtime.models import faults_in, repeatable
 from shared.runtime.problems import (
     BodyTooLarge,
     InternalError,
@@ -148,6 +148,9 @@ class Endpoint(Generic[TriggerT]):
         except TRANSIENT as error:
             log.logger().warning("transient failure", error=type(error).__name__, exc_info=True)
             return answer_to(Unavailable())
+        except OVERTAKEN:
+            log.logger().warning("another request came first", exc_info=True)
+            return answer_to(Unavailable(detail="Another request took or removed the same thing at the same moment."))
         except Exception:  # noqa: BLE001 - a defect of ours: logged with its trace, answered without it
             log.logger().exception("handler failed")
             return answer_to(InternalError())
@@ -451,13 +454,13 @@ def endpoint(declaration: Declaration, runtime: Runtime) -> Endpoint[Any]:
 
 
 def faults_of(error: ValidationError) -> list[dict[str, str]]:
-    """Every fault as a JSON pointer (RFC 6901) and what is wrong there; never the input itself."""
+    """Every fault as a JSON pointer (RFC 6901) and what is wrong there."""
     return [
         {
             "pointer": "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in fault["loc"]),
             "detail": fault["msg"],
         }
-        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+        for fault in faults_in(error)
     ]
 
 
