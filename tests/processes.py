@@ -184,9 +184,8 @@ class Api:
     async def stocked(self, on_hand: int, price_minor: int = 1000) -> str:
         """The SKU of a new product with that much of it on hand."""
         sku = f"sku-{uuid4().hex[:12]}"
-        made = await self.ask(
-            "POST", "/v1/products", {"title": sku, "variants": [{"sku": sku, "price_minor": price_minor}]}
-        )
+        product = {"title": sku, "variants": [{"sku": sku, "price_minor": price_minor}]}
+        made = await self.ask("POST", "/v1/products", product)
         assert made.status in (201, 409), made  # 409: the answer to the first try was lost
         level = await self.ask("PUT", f"/v1/stock/{sku}/LON", {"on_hand": on_hand, "reason": "first count"})
         assert level.status == 200, level

@@ -33,7 +33,9 @@ ProductName = Annotated[str, Field(min_length=1, max_length=200, examples=["blue
 """How a product is called in a path: by its id, its slug or one of its SKUs."""
 
 AttributeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,62}$", examples=["colour"])]
-Url = Annotated[str, Field(pattern=r"^https?://[^\s\x00-\x1f]+$", max_length=2_000)]
+Url = Annotated[
+    str, Field(pattern=r"^https?://[^\s\x00-\x1f]+$", max_length=2_000, examples=["https://example.com/blue-mug.jpg"])
+]
 
 
 def _named_apart(attributes: dict[str, str]) -> dict[str, str]:
@@ -72,7 +74,7 @@ Description = Annotated[str, Field(max_length=10_000)]
 CategoryName = Annotated[str, Field(min_length=1, max_length=200, examples=["mugs"])]
 """How a category is called: by its slug or its id."""
 MediaList = Annotated[tuple[Media, ...], Field(max_length=50)]
-TaxClass = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+TaxClass = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$", examples=["standard"])]
 Variants = Annotated[tuple[Variant, ...], Field(min_length=1, max_length=100)]
 
 

@@ -14,6 +14,7 @@ import orjson
 from pydantic import ValidationError
 
 from shared.catalog.products import Content, Product, slug_of
+from shared.runtime.models import faults_in
 from shared.runtime.problems import ValidationFailed
 
 CSV, NDJSON = "text/csv", "application/x-ndjson"
@@ -60,8 +61,7 @@ def _entry(rows: range, fields: object, errors: Iterable[str] = ()) -> Entry:
             slug = content.slug or slug_of(content.title, content.variants[0].sku)
         except ValidationError as error:
             found = [
-                f"{'.'.join(str(part) for part in fault['loc']) or 'row'}: {fault['msg']}"
-                for fault in error.errors(include_url=False, include_input=False, include_context=False)
+                f"{'.'.join(str(part) for part in fault['loc']) or 'row'}: {fault['msg']}" for fault in faults_in(error)
             ]
     if content is not None and "\x00" in content.model_dump_json().replace("\\u0000", "\x00"):
         content, found = None, ["The character U+0000 is not taken."]

@@ -17,6 +17,9 @@ from shared.runtime.pipeline import Pending, Pipeline, Row
 TRANSIENT = (psycopg.OperationalError, psycopg.InterfaceError, OSError, asyncio.TimeoutError)
 """The database is away, overloaded or asked to give way: the same call may succeed later."""
 
+OVERTAKEN = (psycopg.errors.UniqueViolation, psycopg.errors.ForeignKeyViolation)
+"""Between what a function looked up and what it wrote, another transaction took the name, or removed what it refers to."""
+
 WAIT_FOR_CONNECTION_S = 3.0
 PREPARED = 1000
 

@@ -3,7 +3,8 @@
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 
 class Request(BaseModel):
@@ -27,6 +28,17 @@ class View(BaseModel):
     """A representation of a resource; a field named `version` is also its ETag."""
 
     model_config = ConfigDict(frozen=True)
+
+
+def faults_in(error: ValidationError) -> list[ErrorDetails]:
+    """Every fault, never with the input itself.
+
+    That too few of a tuple's items are left is none where the items themselves are at fault.
+    """
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    places = {fault["loc"] for fault in faults}
+    above = {place[:depth] for place in places for depth in range(len(place))}
+    return [fault for fault in faults if fault["type"] != "too_short" or fault["loc"] not in above]
 
 
 def repeatable(model: type[BaseModel]) -> frozenset[str]:

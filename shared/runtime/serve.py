@@ -23,7 +23,7 @@ from shared.runtime.address import CLIENT_ADDRESS, client_address
 from shared.runtime.answers import Answer, Page, Pour, Stream, encode, gathered
 from shared.runtime.asgi import Aborted, Pouring, Receive, Scope, Send, path_of, read_body, send_answer
 from shared.runtime.auth import ANONYMOUS, Caller, Verifier, authorize
-from shared.runtime.db import TRANSIENT, Database
+from shared.runtime.db import OVERTAKEN, TRANSIENT, Database
 from shared.runtime.declare import Declaration, Http, OnEvent, Timer
 from shared.runtime.egress import Egress
 from shared.runtime.events import Envelope, family
@@ -31,7 +31,7 @@ from shared.runtime.following import Follows
 from shared.runtime.idempotency import Keyed
 from shared.runtime.ids import new_id
 from shared.runtime.limits import Limiter
-from shared.runtime.models import repeatable
+from shared.runtime.models import faults_in, repeatable
 from shared.runtime.problems import (
     BodyTooLarge,
     InternalError,
@@ -160,6 +160,9 @@ class Endpoint(Generic[TriggerT]):
         except TRANSIENT as error:
             log.logger().warning("transient failure", error=type(error).__name__, exc_info=True)
             return answer_to(Unavailable())
+        except OVERTAKEN:
+            log.logger().warning("another request came first", exc_info=True)
+            return answer_to(Unavailable(detail="Another request took or removed the same thing at the same moment."))
         except Exception:  # noqa: BLE001 - a defect of ours: logged with its trace, answered without it
             log.logger().exception("handler failed")
             return answer_to(InternalError())
@@ -247,9 +250,14 @@ class HttpEndpoint(Endpoint[Http]):
         return self._conditional(answer, call)
 
     async def _admit(self, limiter: Limiter, caller: Caller, call: Call) -> None:
-        """Raises TooManyRequests. Who proves no name is known by the address."""
-        named = f"subject {caller.subject}" if caller.subject else f"address {call.headers.get(CLIENT_ADDRESS, '')}"
-        verdict = await limiter.take(named)
+        """Raises TooManyRequests. Who proves no name is known by the address, and who has none is let through.
+
+        All who come by a way whose proxies we do not know would else share one bucket.
+        """
+        address = call.headers.get(CLIENT_ADDRESS)
+        if not caller.subject and not address:
+            return
+        verdict = await limiter.take(f"subject {caller.subject}" if caller.subject else f"address {address}")
         call.carried.update(verdict.headers)
         if verdict.wait_s:
             metrics.RATE_LIMITED.labels(self.declaration.name).inc()
@@ -497,13 +505,13 @@ def endpoint(declaration: Declaration, runtime: Runtime) -> Endpoint[Any]:
 
 
 def faults_of(error: ValidationError) -> list[dict[str, str]]:
-    """Every fault as a JSON pointer (RFC 6901) and what is wrong there; never the input itself."""
+    """Every fault as a JSON pointer (RFC 6901) and what is wrong there."""
     return [
         {
             "pointer": "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in fault["loc"]),
             "detail": fault["msg"],
         }
-        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+        for fault in faults_in(error)
     ]
 
 

@@ -163,7 +163,8 @@ def test_openapi_documents_the_headers_of_a_function(openapi: Any, declarations:
     for one in declarations:
         if isinstance(one.trigger, Http):
             named = {parameter.get("$ref", "").rpartition("/")[2] for parameter in by_name[one.name]["parameters"]}
-            assert ("IdempotencyKey" in named) == one.trigger.idempotent
+            assert ("IdempotencyKey" in named) == one.trigger.key_required
+            assert ("OptionalIdempotencyKey" in named) == (one.trigger.idempotent and not one.trigger.key_required)
             assert ("IfMatch" in named) == one.trigger.if_match
             waits = one.trigger.wait is not None or one.trigger.follows is not None
             assert ("PreferWait" in named) == waits

@@ -18,7 +18,8 @@ from functions import load_all
 from infra.local.paths import CHECKOUT
 from infra.local.postgres import Cloned, SharedServer
 from infra.local.processes import wait_until
-from shared.inventory.events import CommitHold, HoldLine, HoldStock, ReleaseHold, StockHeld
+from shared.inventory.events import CommitHold, HoldLine, HoldStock, ReleaseHold, StockDepleted, StockHeld
+from shared.orders.events import OrderCompleted
 from shared.payments.events import AuthorizePayment, CapturePayment, RefundPayment, RefundSucceeded, VoidPayment
 from shared.runtime import Event
 from shared.runtime.declare import Declaration, Http, OnEvent, Timer
@@ -30,6 +31,7 @@ ORDER = UUID(int=0x0FF)
 LINE = {"sku": "MUG", "title": "A mug", "quantity": 1, "unit_price_minor": 5}
 RECORD = {"reference": "1", "placed_at": "2026-03-01T12:00:00Z", "currency": "GBP", "payment_token": "tok_approve"}
 RETURN = {"customer_id": "ann", "sku": "MUG", "quantity": 1, "unit_price_minor": 5, "reason": "chipped"}
+VERSION_1 = {"if-match": '"1"'}
 PAYMENT: dict[str, Any] = {"order_id": ORDER, "amount_minor": 5}
 
 
@@ -43,10 +45,25 @@ class Called(NamedTuple):
 
 
 HTTP: dict[str, Called] = {
-    "create_product": Called("/v1/products", 201, {"sku": "MUG", "title": "A mug", "price_minor": 5}),
+    "create_product": Called("/v1/products", 201, {"title": "A mug", "variants": [{"sku": "MUG", "price_minor": 5}]}),
     "get_product": Called("/v1/products/NONE", 404),
     "list_products": Called("/v1/products?limit=5", 200),
-    "update_product": Called("/v1/products/NONE", 404, {"price_minor": 6}, {"if-match": '"1"'}),
+    "update_product": Called("/v1/products/NONE", 404, {"title": "Mug"}, VERSION_1),
+    "delete_product": Called("/v1/products/NONE", 404, headers=VERSION_1),
+    "inspect_product": Called("/v1/admin/products/NONE", 404),
+    "inspect_products": Called("/v1/admin/products?status=draft", 200),
+    "import_products": Called(
+        "/v1/admin/product-import", 200, "slug,title,sku,price_minor", {"content-type": "text/csv"}
+    ),
+    "export_products": Called("/v1/admin/product-export", 200),
+    "rebuild_catalog": Called("/v1/admin/catalog-rebuild", 200, {"part": "listings"}),
+    "search_products": Called("/v1/search?q=mug&facets=true", 200),
+    "create_category": Called("/v1/categories", 201, {"name": "Mugs"}),
+    "list_categories": Called("/v1/categories?counts=true", 200),
+    "get_category": Called("/v1/categories/none", 404),
+    "update_category": Called("/v1/categories/none", 404, {"name": "Cups"}, VERSION_1),
+    "move_category": Called("/v1/categories/none/place", 404, {"parent": None}, VERSION_1),
+    "delete_category": Called("/v1/categories/none", 404, headers=VERSION_1),
     "create_location": Called("/v1/locations", 201, {"id": "LON", "name": "London"}),
     "list_locations": Called("/v1/locations", 200),
     "set_item_policy": Called("/v1/items/GIFT", 200, {"tracked": False}),
@@ -77,6 +94,8 @@ EVENTS: dict[str, Event] = {
     "commit_hold": CommitHold(order_id=ORDER),
     "release_hold": ReleaseHold(order_id=ORDER),
     "advance_order": StockHeld(order_id=ORDER, expires_at=NOW),
+    "count_sales": OrderCompleted(order_id=ORDER, currency="GBP", total_minor=5),
+    "track_stock": StockDepleted(sku="MUG", status="out_of_stock", was="low", available=0, low_at=5),
     "settle_refund": RefundSucceeded(refund_id=ORDER, command_key="k", currency="GBP", **PAYMENT),
     "authorize_payment": AuthorizePayment(currency="GBP", payment_token="tok_approve", command_key="k1", **PAYMENT),
     "capture_payment": CapturePayment(order_id=ORDER, command_key="k2"),
@@ -175,7 +194,8 @@ def test_a_function_alone(name: str, shared_database: Cloned, issuer: Issuer, tm
 
 def http(server: Server, declaration: Declaration, trigger: Http) -> None:
     called, roles = HTTP[declaration.name], trigger.roles[:1]
-    body = b"" if called.body is None else json.dumps(called.body).encode()
+    said = called.body if isinstance(called.body, str) else json.dumps(called.body)
+    body = b"" if called.body is None else said.encode()
     headers = {"content-type": "application/json", "idempotency-key": "k", **called.headers}
     assert server.call(trigger.method, called.path, body, headers, roles)[0] == called.status
     wrong = "DELETE" if trigger.method != "DELETE" else "PUT"

@@ -119,7 +119,8 @@ def settings(settings: Settings, provider: ProviderServer) -> Settings:
 
 async def opened(shop: Shop, on_hand: int) -> None:
     await shop.ask("create_location", "/v1/locations", {"id": "LON", "name": "London"})
-    await shop.ask("create_product", "/v1/products", {"sku": "mug", "title": "A mug", "price_minor": 1000})
+    product = {"title": "A mug", "variants": [{"sku": "mug", "price_minor": 1000}]}
+    await shop.ask("create_product", "/v1/products", product)
     await shop.ask("set_stock_level", "/v1/stock/mug/LON", {"on_hand": on_hand, "reason": "first count"})
 
 

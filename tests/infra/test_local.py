@@ -22,7 +22,7 @@ from infra.local.processes import wait_until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes by /proc")
 
-MUG = {"sku": "KEPT", "title": "A mug to keep", "price_minor": 895}
+MUG = {"title": "A mug to keep", "variants": [{"sku": "KEPT", "price_minor": 895}]}
 
 
 class Shop:
@@ -144,7 +144,8 @@ def get(url: str, path: str) -> Any:
 def test_it_starts_ends_and_starts_again_with_what_it_knew(shop: Shop) -> None:
     shop.start()
     assert Client(shop.url).status("/health/ready") == 200
-    assert {gift.sku for gift in GIFTS} == {item["sku"] for item in get(shop.url, "/v1/products?limit=50")["items"]}
+    items = get(shop.url, "/v1/products?limit=50")["items"]
+    assert {gift.sku for gift in GIFTS} == {variant["sku"] for item in items for variant in item["variants"]}
     shop.client("admin").call("POST", "/v1/products", MUG)
     admin = shop.client("admin")
     admin.call("PUT", "/v1/stock/MUG-BLUE/LON", {"on_hand": 7, "reason": "counted"})

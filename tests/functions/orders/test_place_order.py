@@ -20,7 +20,7 @@ CUSTOMER_ROLE = ("customer",)
 
 async def sell(run: Run, sku: str, price_minor: int, currency: str = "GBP") -> None:
     product = CreateProduct.model_validate(
-        {"sku": sku, "title": f"The {sku}", "price_minor": price_minor, "currency": currency}
+        {"title": f"The {sku}", "variants": [{"sku": sku, "price_minor": price_minor, "currency": currency}]}
     )
     await run(create_product, product, caller=ADMIN)
 

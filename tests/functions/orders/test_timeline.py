@@ -17,7 +17,7 @@ TOKEN = "tok_approve_secret"
 
 @pytest.fixture
 async def order(ask: Ask, run: Run) -> UUID:
-    product = CreateProduct.model_validate({"sku": "mug", "title": "Mug", "price_minor": 100})
+    product = CreateProduct.model_validate({"title": "Mug", "variants": [{"sku": "mug", "price_minor": 100}]})
     await run(create_product, product, caller=ADMIN)
     body = {"lines": [{"sku": "mug", "quantity": 2}], "payment_token": TOKEN}
     answer = await ask(place_order, "/v1/orders", body, roles=("customer",), idempotency_key="k")

@@ -135,7 +135,7 @@ async def live(database: Cloned, settings: Settings, issuer: Issuer) -> None:
     async with opened(database, settings, issuer) as shop:
         await shop.ask("create_location", "/v1/locations", {"id": "LON", "name": "London"}, "admin")
         for sku, price, on_hand in (("mug", 1295, 50), ("tea", 450, 50), ("pen", 100, 1)):
-            product = {"sku": sku, "title": f"The {sku}", "price_minor": price}
+            product = {"title": f"The {sku}", "variants": [{"sku": sku, "price_minor": price}]}
             await shop.ask("create_product", "/v1/products", product, "admin")
             level = {"on_hand": on_hand, "reason": "first count"}
             await shop.ask("set_stock_level", f"/v1/stock/{sku}/LON", level, "admin")
