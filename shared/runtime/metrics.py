@@ -10,18 +10,22 @@ from functools import cache
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+DURATION_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
+DELAY_BOUNDS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+"""Promises are made of these: shares of what is at most so long."""
+
 INVOCATIONS = Counter("shop_function_invocations", "Invocations by their answer", ["function", "status"])
 DURATION = Histogram(
     "shop_function_duration_seconds",
     "Time from the request's last byte to the answer, of a stream to its end, without what `Prefer: wait` asked for",
     ["function"],
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
+    buckets=DURATION_BOUNDS_S,
 )
 DELAY = Histogram(
     "shop_event_delay_seconds",
     "Time from an event's emission to its effect",
     ["function"],
-    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
+    buckets=DELAY_BOUNDS_S,
 )
 EMITTED = Counter("shop_events_emitted", "Events committed to the outbox", ["function", "type"])
 DUPLICATES = Counter("shop_events_duplicate", "Deliveries of events that were already applied", ["function"])

@@ -110,6 +110,8 @@ class Endpoint(Generic[TriggerT]):
         self._cold = True
         self._duration = metrics.DURATION.labels(declaration.name)
         self._answered = metrics.Answered(declaration.name)
+        for event in declaration.emits:
+            metrics.emitted(declaration.name, event.type)
         self._operations: dict[str, Callable[[], Awaitable[Answer]]] = {
             "/health/live": self._live,
             "/health/ready": self._ready,
