@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from infra.cli.assortment import assort
+from infra.cli.catalog import catalog
 from infra.cli.commands import dead_letter, invariant, order, product, stock
 from infra.cli.connection import FAILED, Connection, connection_options, run
 from infra.cli.importer import Imported, Importer
@@ -134,7 +135,7 @@ def _read(file: Path) -> Retail:
         raise click.BadParameter(str(fault), param_hint="FILE") from fault
 
 
-for noun in (order, product, stock, dead_letter, invariant):
+for noun in (order, product, stock, catalog, dead_letter, invariant):
     cli.add_command(noun)
 
 
