@@ -76,4 +76,6 @@ def _tell(found: list[dict[str, Any]], mend: bool, no_headers: bool) -> None:
     for part in found:
         number = len(part["differences"])
         ended = "mended" if mend else "not mended: run it with --mend"
-        click.echo(f"{part['part']}: {part['checked']} compared, {number or 'none'} differ{f', {ended}' * bool(number)}")
+        click.echo(
+            f"{part['part']}: {part['checked']} compared, {number or 'none'} differ{f', {ended}' * bool(number)}"
+        )

@@ -4,12 +4,15 @@ A page is for now, day or night; a ticket is for the next working day.
 """
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Literal, NamedTuple
 
-from infra.manifests.objectives import Objective
+from cronsim import CronSim
+
 from shared.orders.events import OrderCancelled, OrderConfirmed, OrderCreated, OrderRejected, SagaStuck
 from shared.payments.events import PaymentAuthorized, PaymentDeclined, PaymentUnknown
-from shared.runtime.declare import Declaration, OnEvent
+from shared.runtime.declare import Declaration, OnEvent, Timer
 
 RUNBOOKS = "https://kn-shop.example/docs/runbooks"
 """Where you publish docs/runbooks."""
@@ -49,10 +52,12 @@ SLOWNESS = (Burn(10, "1h", "5m", "page"), Burn(2, "6h", "30m", "ticket"))
 HOURS = {"1h": 1, "6h": 6, "3d": 72}
 
 
-def calls(objectives: Iterable[Objective]) -> list[Alert]:
+def calls(declarations: Iterable[Declaration]) -> list[Alert]:
     """Of every function, by its objectives."""
-    timers = any(one.kind == "timer" for one in objectives)
-    alerts = [
+    timers = "|".join(
+        one.name for one in declarations if isinstance(one.trigger, Timer) and _often(one.trigger.schedule)
+    )
+    return [
         *(
             _burning(
                 "FunctionFails", "shop:function_failures", "availability", burn, "",
@@ -69,19 +74,13 @@ def calls(objectives: Iterable[Objective]) -> list[Alert]:
             )
             for burn in SLOWNESS
         ),
+        Alert(
+            "TimerStandsStill",
+            f'shop:objective:availability{{function=~"{timers}"}} unless on (function) shop:function_calls:rate30m > 0',
+            "15m", "ticket", "{{ $labels.function }} has not been called for half an hour",
+            "a-function-misses-its-objective",
+        ),
     ]  # fmt: skip
-    if timers:
-        alerts.append(
-            Alert(
-                "TimerStandsStill",
-                'shop:objective:availability{kind="timer"} unless on (function) shop:function_calls:rate30m > 0',
-                "15m",
-                "ticket",
-                "{{ $labels.function }} has not been called for half an hour",
-                "a-function-misses-its-objective",
-            )
-        )
-    return alerts
 
 
 def events(declarations: Iterable[Declaration]) -> list[Alert]:
@@ -238,6 +237,12 @@ def payments() -> list[Alert]:
 def one_of(types: Iterable[str]) -> str:
     """A regular expression."""
     return "|".join(types).replace(".", "[.]")
+
+
+def _often(schedule: str) -> bool:
+    """Whether a timer ticks several times in half an hour."""
+    first, second = islice(CronSim(schedule, datetime(2026, 1, 1, tzinfo=UTC)), 2)
+    return second - first <= timedelta(minutes=10)
 
 
 def grown(metric: str, window: str, by: str, matchers: str = "") -> str:

@@ -18,7 +18,7 @@ def files(declarations: list[Declaration]) -> Files:
     promised = objectives(declarations)
     written = {
         "objectives": {"shop-objectives": _objectives(promised)},
-        "functions": {"shop-functions-recorded": _functions(), "shop-functions": _alerts(alerts.calls(promised))},
+        "functions": {"shop-functions-recorded": _functions(), "shop-functions": _alerts(alerts.calls(declarations))},
         "events": {"shop-events-recorded": _events(), "shop-events": _alerts(alerts.events(declarations))},
         "catalog": {"shop-catalog": _alerts(alerts.catalog())},
         "orders": {"shop-orders": _alerts(alerts.orders())},
@@ -35,7 +35,7 @@ def files(declarations: list[Declaration]) -> Files:
 
 def every_alert(declarations: list[Declaration]) -> list[Alert]:
     return [
-        *alerts.calls(objectives(declarations)),
+        *alerts.calls(declarations),
         *alerts.events(declarations),
         *alerts.catalog(),
         *alerts.orders(),
