@@ -19,6 +19,7 @@ COMMANDS = [
     ["product", "list"],
     ["product", "describe"],
     ["stock", "describe"],
+    ["catalog", "rebuild"],
     ["dead-letter", "list"],
     ["dead-letter", "replay"],
     ["invariant", "check"],
