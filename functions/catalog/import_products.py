@@ -1,12 +1,15 @@
 """Create and change many products by a file, with a status for each row (PROD-001, PROD-002)."""
 
-from typing import Literal
+from typing import get_args
 
-from shared.catalog.bulk import bring
+from shared.catalog import metrics
+from shared.catalog.bulk import Status, bring
 from shared.catalog.events import ProductArchived, ProductCreated, ProductPublished, ProductUpdated
 from shared.catalog.sheets import CSV, NDJSON, entries_of
 from shared.catalog.tables import DERIVED, SOURCES, categories, products, variants
 from shared.runtime import Rate, Request, View, Work, http
+
+ROWS = {status: metrics.IMPORT_ROWS.labels(status) for status in get_args(Status)}
 
 
 class ImportProducts(Request):
@@ -21,7 +24,7 @@ class RowStatus(View):
 
     rows: list[int]
     slug: str
-    status: Literal["created", "updated", "unchanged", "failed"]
+    status: Status
     errors: list[str]
 
 
@@ -53,7 +56,7 @@ async def import_products(request: ImportProducts, work: Work) -> ImportReport:
     """
     outcomes = await bring(work, entries_of(request.media_type, request.body))
     rows = [RowStatus(rows=list(o.rows), slug=o.slug, status=o.status, errors=o.errors) for o in outcomes]
-    counts = {
-        status: sum(row.status == status for row in rows) for status in ("created", "updated", "unchanged", "failed")
-    }
+    counts = {status: sum(row.status == status for row in rows) for status in ROWS}
+    for row in rows:
+        ROWS[row.status].inc(len(row.rows))
     return ImportReport(**counts, rows=rows)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from shared.catalog import metrics
 from shared.catalog.rebuilding import PARTS, PartName
 from shared.catalog.tables import DERIVED, SOURCES, sales
 from shared.inventory.tables import items, locations
@@ -12,6 +13,9 @@ from shared.orders.tables import order_lines, sagas
 from shared.platform.tables import inbox, outbox, streams
 from shared.runtime import Request, View, Work, http
 from shared.runtime.problems import ValidationFailed
+
+CHECKED = {part: metrics.CHECKED.labels(part) for part in PARTS}
+DIFFERENCES = {part: metrics.DIFFERENCES.labels(part) for part in PARTS}
 
 
 class RebuildCatalog(Request):
@@ -59,6 +63,8 @@ async def rebuild_catalog(request: RebuildCatalog, work: Work) -> Rebuilt:
     wrong = [row for row in rows if row.differences]
     if wrong and request.mend:
         await part.mend(work, wrong)
+    CHECKED[request.part].inc(len(rows))
+    DIFFERENCES[request.part].inc(len(wrong))
     return Rebuilt(
         part=request.part,
         checked=len(rows),

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from shared.catalog import metrics
 from shared.catalog.browsing import SORTS, Filters, SortName, Wanted, check_category, next_key, values_after
 from shared.catalog.facets import PRICE_STEPS_MINOR, Facets, facets_of, facets_statement
 from shared.catalog.listings import ListedProduct, shown
@@ -12,6 +13,8 @@ from shared.catalog.spelling import corrected
 from shared.catalog.tables import categories, listings, products, search_entries, words
 from shared.runtime import Page, View, Work, http
 from shared.runtime.pipeline import Row
+
+FOUND, CORRECTED, EMPTY = map(metrics.SEARCHES.labels, ("found", "corrected", "empty"))
 
 
 class SearchProducts(Filters):
@@ -66,6 +69,8 @@ async def search_products(
     if not rows[0].total and (meant := await corrected(work, request.q)):
         rows, facets = await _search(request, meant, work)
     total = rows[0].total
+    if request.cursor is None:
+        (CORRECTED if meant and total else FOUND if total else EMPTY).inc()
     found = [row for row in rows if row.product_id is not None]
     items = [_item(row, request) for row in found[: request.limit]]
     about = Found(total=min(total, AT_MOST), total_is_exact=total <= AT_MOST, did_you_mean=meant, facets=facets)

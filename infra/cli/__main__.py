@@ -10,6 +10,7 @@ import click
 
 from infra.cli.assortment import assort
 from infra.cli.bulk import AGAIN, PATIENCE_S, export_products, import_products
+from infra.cli.catalog import catalog
 from infra.cli.categories import category
 from infra.cli.commands import dead_letter, invariant, order, stock
 from infra.cli.connection import FAILED, Connection, connection_options, run
@@ -135,7 +136,7 @@ def _read(file: Path) -> Retail:
 
 product.add_command(import_products)
 product.add_command(export_products)
-for noun in (order, product, category, stock, dead_letter, invariant):
+for noun in (order, product, category, stock, catalog, dead_letter, invariant):
     cli.add_command(noun)
 
 

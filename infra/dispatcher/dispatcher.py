@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from random import uniform
 from time import monotonic
 
@@ -30,7 +31,13 @@ LONGEST_BACKOFF_S = 5.0
 DELIVERIES = Counter("shop_dispatcher_deliveries", "Deliveries by the function's answer", ["consumer", "status"])
 DEAD_LETTERS = Counter("shop_dispatcher_dead_letters", "Events that went to the dead-letter topic", ["consumer"])
 INTERRUPTIONS = Counter("shop_dispatcher_interruptions", "Times that the carrier was lost")
-WAITING = Gauge("shop_dispatcher_waiting", "Events read and not yet delivered")
+WAITING = Gauge("shop_dispatcher_waiting", "Events read and not yet delivered", multiprocess_mode="mostrecent")
+OLDEST = Gauge(
+    "shop_dispatcher_oldest_seconds",
+    "Age of the oldest event read and not yet delivered",
+    ["consumer"],
+    multiprocess_mode="mostrecent",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +142,7 @@ class Spell:
             self._take(batch)
 
     async def commit(self) -> None:
-        WAITING.set(sum(map(len, self._queues.values())))
+        self._measure()
         done, self._done = self._done, {}
         if done:
             try:
@@ -143,6 +150,15 @@ class Spell:
             except BaseException:
                 self._done = {**done, **self._done}  # the newer offset wins
                 raise
+
+    def _measure(self) -> None:
+        WAITING.set(sum(map(len, self._queues.values())))
+        now, oldest = datetime.now(UTC), dict.fromkeys(self._subscriptions, 0.0)
+        for lane, queue in self._queues.items():
+            if queue and (at := queue[0].envelope.emitted_at):
+                oldest[lane.consumer] = max(oldest[lane.consumer], (now - at).total_seconds())
+        for consumer, age_s in oldest.items():
+            OLDEST.labels(consumer).set(age_s)
 
     async def finish(self) -> None:
         self._ending.set()

@@ -10,7 +10,14 @@ from shared.runtime.declare import Declaration
 
 ROOT = Path(__file__).parents[2]
 
-OWNED = ("knative/shop/ksvc", "knative/routes", "triggers", "docs/reference/schemas")
+OWNED = (
+    "knative/shop/ksvc",
+    "knative/routes",
+    "triggers",
+    "docs/reference/schemas",
+    "infra/observability/prometheus",
+    "infra/observability/grafana",
+)
 
 Files = dict[str, str]
 Generator = Callable[[list[Declaration]], Files]

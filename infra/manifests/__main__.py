@@ -15,13 +15,16 @@ from infra.manifests import (
     Files,
     asyncapi,
     by_name,
+    dashboards,
     openapi,
     problems,
     reference,
     roles,
     routes,
+    rules,
     services,
     triggers,
+    watching,
 )
 from infra.postgres.migrate import MigrationFailed
 
@@ -34,6 +37,9 @@ GENERATORS = (
     asyncapi.files,
     problems.files,
     reference.files,
+    rules.files,
+    dashboards.files,
+    watching.files,
 )
 
 

@@ -25,8 +25,10 @@ LONGEST_BACKOFF_S = 5.0
 PUBLISHED = Counter("shop_relay_published", "Events published")
 PASSES = Counter("shop_relay_passes", "Publishing transactions")
 FAILURES = Counter("shop_relay_failures", "Times that the database or the broker was lost")
-BACKLOG = Gauge("shop_relay_backlog", "Events that wait in the outbox")
-OLDEST = Gauge("shop_relay_oldest_seconds", "Age of the oldest event that waits in the outbox")
+BACKLOG = Gauge("shop_relay_backlog", "Events that wait in the outbox", multiprocess_mode="mostrecent")
+OLDEST = Gauge(
+    "shop_relay_oldest_seconds", "Age of the oldest event that waits in the outbox", multiprocess_mode="mostrecent"
+)
 
 _BACKLOG = (
     "select count(*), coalesce(extract(epoch from clock_timestamp() - min(time)), 0)::float8"

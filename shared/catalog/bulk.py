@@ -34,10 +34,13 @@ select id, slug from catalog.categories where slug = any(cast(:names as text[]))
 """)
 
 
+Status = Literal["created", "updated", "unchanged", "failed"]
+
+
 class Outcome(NamedTuple):
     rows: range
     slug: str
-    status: Literal["created", "updated", "unchanged", "failed"]
+    status: Status
     errors: list[str]
 
 

@@ -12,13 +12,14 @@ from psycopg import AsyncConnection
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql import psycopg as dialects
 
+from shared.runtime import metrics
 from shared.runtime.pipeline import Pending, Pipeline, Row
 
 TRANSIENT = (psycopg.OperationalError, psycopg.InterfaceError, OSError, asyncio.TimeoutError)
 """The database is away, overloaded or asked to give way: the same call may succeed later."""
 
 OVERTAKEN = (psycopg.errors.UniqueViolation, psycopg.errors.ForeignKeyViolation)
-"""Between what a function looked up and what it wrote, another transaction took the name, or removed what it refers to."""
+"""While a function wrote, another transaction took the name that it chose, or removed what it refers to."""
 
 WAIT_FOR_CONNECTION_S = 3.0
 PREPARED = 1000
@@ -85,16 +86,18 @@ class Db:
     Where the pipeline makes each round trip a transaction of its own, each begins with taking on the role.
     """
 
-    __slots__ = ("_pipeline", "role")
+    __slots__ = ("_pipeline", "role", "statements")
 
     def __init__(self, pipeline: Pipeline, role: str) -> None:
         self._pipeline = pipeline
         self.role = role
+        self.statements = 0
 
     def enqueue(self, statement: Executable, /, **values: Any) -> Pending:
         """Sends with the next result that is asked for, or at commit; an error shows there."""
         if self._pipeline.sync_always and not self._pipeline.waiting:
             self._pipeline.enqueue(ROLE, {"role": self.role})
+        self.statements += 1
         known = compiled(statement)
         if known.planned_anew:
             self._pipeline.enqueue(PLAN_ANEW, {})
@@ -202,6 +205,7 @@ class Database:
     @asynccontextmanager
     async def _held(self) -> AsyncIterator[Held]:
         if self._places.locked():
+            metrics.CONNECTION_WAITS.inc()
             async with asyncio.timeout(WAIT_FOR_CONNECTION_S):
                 await self._places.acquire()
         else:

@@ -115,11 +115,12 @@ class Envelope:
 
     @property
     def emitted_at(self) -> datetime | None:
-        """The `time`, None where there is none (RFC 3339)."""
+        """The `time`, None where there is none (RFC 3339: with an offset)."""
         try:
-            return datetime.fromisoformat(self.time) if self.time else None
+            at = datetime.fromisoformat(self.time or "")
         except ValueError:
             return None
+        return at if at.tzinfo else None
 
     def attributes(self) -> Iterable[tuple[str, str]]:
         yield "specversion", "1.0"

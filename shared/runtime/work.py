@@ -111,7 +111,8 @@ async def unit_of_work(
         yield work
         leave(work)
     for event in work.emitted:
-        metrics.EMITTED.labels(declaration.name, event.type).inc()
+        metrics.emitted(declaration.name, event.type).inc()
+    metrics.statements(declaration.name).inc(db.statements)
 
 
 def leave(work: Work) -> None:
@@ -140,3 +141,4 @@ async def unit_of_reading(
     """For a function that writes and emits nothing: fewer round trips, and no clock but SQL's own now()."""
     async with database.reading(declaration.role) as db:
         yield Work(db=db, caller=caller, cause=cause, declaration=declaration, clock=None)
+    metrics.statements(declaration.name).inc(db.statements)

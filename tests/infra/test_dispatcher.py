@@ -14,6 +14,7 @@ from threading import Thread
 import psycopg
 import pytest
 from aiohttp import web
+from prometheus_client import REGISTRY
 
 from infra.carriers import Consumer
 from infra.dispatcher.delivery import NO_ANSWER, Deliver
@@ -113,6 +114,20 @@ async def test_each_key_in_order_and_partitions_side_by_side(carrier: Carrier) -
     for expected in ids.values():
         assert [id_ for id_ in function.came if id_ in expected] == expected
     assert function.most_at_once == len({partition_of(key) for key in ids}) > 1
+
+
+async def test_the_age_of_what_waits_is_told_until_it_is_delivered(carrier: Carrier) -> None:
+    def age_s() -> float:
+        labels = {"consumer": carrier.name("confirm-order")}
+        return REGISTRY.get_sample_value("shop_dispatcher_oldest_seconds", labels) or 0.0
+
+    away = True
+    function = Function(script=lambda _id, _attempt: (503 if away else 204, b""))
+    emitted(carrier, "order-1")
+    async with dispatching(carrier, function, subscription(carrier), rules=replace(QUICK, retries=1000)):
+        await until(lambda: age_s() > 0.3)
+        away = False
+        await until(lambda: age_s() == 0)
 
 
 async def test_what_kafka_source_sends(carrier: Carrier) -> None:

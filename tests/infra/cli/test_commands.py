@@ -23,6 +23,7 @@ COMMANDS = [
     ["category", "list"],
     ["category", "describe"],
     ["stock", "describe"],
+    ["catalog", "rebuild"],
     ["dead-letter", "list"],
     ["dead-letter", "replay"],
     ["invariant", "check"],

@@ -1,0 +1,296 @@
+"""What each domain's dashboard shows: the same of every function, and what the domain counts of itself."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from infra.manifests.objectives import Objective
+from shared.inventory.events import HoldCommitted, HoldExpired, HoldRejected, HoldReleased, StockHeld
+from shared.orders.events import OrderCancelled, OrderConfirmed, OrderCreated, OrderRejected, SagaStuck
+from shared.payments.events import (
+    CaptureFailed,
+    PaymentAuthorized,
+    PaymentCaptured,
+    PaymentDeclined,
+    PaymentUnknown,
+    PaymentVoided,
+    RefundFailed,
+    RefundSucceeded,
+)
+from shared.runtime.events import Event
+
+WINDOW = "$__rate_interval"
+CHOSEN = 'function=~"$function"'
+EMITTED = "shop_events_emitted_total"
+
+
+class Line(NamedTuple):
+    expr: str
+    legend: str
+
+
+class Panel(NamedTuple):
+    """`unit` is one of Grafana's."""
+
+    title: str
+    about: str
+    unit: str
+    lines: tuple[Line, ...]
+
+
+Row = tuple[str, tuple[Panel, ...]]
+
+
+def rows(domain: str, objectives: Sequence[Objective]) -> list[Row]:
+    """The dashboard of one domain, whose objectives these are."""
+    found: list[Row] = [("Calls", CALLS)]
+    if any(one.kind == "event" for one in objectives):
+        found.append(("Events", EVENTS))
+    return found + OWN.get(domain, [])
+
+
+def _quantile(share: float, histogram: str, by: str, matchers: str) -> str:
+    return f"histogram_quantile({share}, sum by ({by}) (rate({histogram}_bucket{{{matchers}}}[{WINDOW}])))"
+
+
+def _told(*events: type[Event]) -> tuple[Line, ...]:
+    """How often each is emitted."""
+    return tuple(Line(f'sum(rate({EMITTED}{{type="{event.type}"}}[{WINDOW}]))', event.__name__) for event in events)
+
+
+CALLS = (
+    Panel(
+        "Calls",
+        "Calls per second by function.",
+        "reqps",
+        (Line(f"sum by (function) (rate(shop_function_invocations_total{{{CHOSEN}}}[{WINDOW}]))", "{{function}}"),),
+    ),
+    Panel(
+        "Failed calls",
+        "The share of calls answered 5xx.",
+        "percentunit",
+        (
+            Line(
+                f'sum by (function) (rate(shop_function_invocations_total{{{CHOSEN},status=~"5.."}}[{WINDOW}]))'
+                f" / sum by (function) (rate(shop_function_invocations_total{{{CHOSEN}}}[{WINDOW}]))",
+                "{{function}}",
+            ),
+        ),
+    ),
+    Panel(
+        "Duration, 95th percentile",
+        "Without what callers asked to wait for by Prefer: wait.",
+        "s",
+        (Line(_quantile(0.95, "shop_function_duration_seconds", "function, le", CHOSEN), "{{function}}"),),
+    ),
+    Panel(
+        "Error budget left",
+        "Of what the objective allows in three days. Below zero it is overspent.",
+        "percentunit",
+        (
+            Line(
+                f"1 - shop:function_failures:ratio_rate3d{{{CHOSEN}}}"
+                f" / on (function) (1 - shop:objective:availability{{{CHOSEN}}})",
+                "{{function}}",
+            ),
+        ),
+    ),
+    Panel(
+        "Answers by status",
+        "Of all functions chosen.",
+        "reqps",
+        (Line(f"sum by (status) (rate(shop_function_invocations_total{{{CHOSEN}}}[{WINDOW}]))", "{{status}}"),),
+    ),
+    Panel(
+        "Statements per call",
+        "A function whose number of statements grows with its input has a defect.",
+        "short",
+        (
+            Line(
+                f"sum by (function) (rate(shop_statements_total{{{CHOSEN}}}[{WINDOW}]))"
+                f" / sum by (function) (rate(shop_function_invocations_total{{{CHOSEN}}}[{WINDOW}]))",
+                "{{function}}",
+            ),
+        ),
+    ),
+)
+
+EVENTS = (
+    Panel(
+        "Delay of events, 95th percentile",
+        "From an event's emission to its effect.",
+        "s",
+        (Line(_quantile(0.95, "shop_event_delay_seconds", "function, le", CHOSEN), "{{function}}"),),
+    ),
+    Panel(
+        "Events that came twice, and events given up",
+        "The first have no effect and are no fault; the second wait for an operator.",
+        "ops",
+        (
+            Line(f"sum by (function) (rate(shop_events_duplicate_total{{{CHOSEN}}}[{WINDOW}]))", "twice: {{function}}"),
+            Line(f"sum by (function) (rate(shop_events_parked_total{{{CHOSEN}}}[{WINDOW}]))", "given up: {{function}}"),
+        ),
+    ),
+)
+
+CATALOG: list[Row] = [
+    (
+        "Search",
+        (
+            Panel(
+                "Duration of searches",
+                "Promised is an answer within 100 ms for 95 % of them.",
+                "s",
+                tuple(
+                    Line(
+                        _quantile(share, "shop_function_duration_seconds", "le", 'function="search_products"'),
+                        f"p{share * 100:g}",
+                    )
+                    for share in (0.5, 0.95, 0.99)
+                ),
+            ),
+            Panel(
+                "What came of searches",
+                "Corrected: nothing was found for what was typed, and something for what was meant.",
+                "reqps",
+                (Line(f"sum by (outcome) (rate(shop_catalog_searches_total[{WINDOW}]))", "{{outcome}}"),),
+            ),
+            Panel(
+                "Searches that find nothing, or need correcting",
+                "As shares of all.",
+                "percentunit",
+                tuple(
+                    Line(
+                        f'sum(rate(shop_catalog_searches_total{{outcome="{outcome}"}}[{WINDOW}]))'
+                        f" / sum(rate(shop_catalog_searches_total[{WINDOW}]))",
+                        outcome,
+                    )
+                    for outcome in ("empty", "corrected")
+                ),
+            ),
+        ),
+    ),
+    (
+        "Stock, imports and rebuilds",
+        (
+            Panel(
+                "Staleness of stock",
+                "From a change in the inventory until the catalogue shows it; and how long the oldest has waited.",
+                "s",
+                (
+                    *(
+                        Line(
+                            _quantile(share, "shop_event_delay_seconds", "le", 'function="track_stock"'),
+                            f"p{share * 100:g}",
+                        )
+                        for share in (0.5, 0.95)
+                    ),
+                    Line('max(shop_dispatcher_oldest_seconds{consumer="track-stock"})', "waiting"),
+                ),
+            ),
+            Panel(
+                "Imported rows",
+                "By what became of them.",
+                "short",
+                (Line(f"sum by (status) (increase(shop_catalog_import_rows_total[{WINDOW}]))", "{{status}}"),),
+            ),
+            Panel(
+                "Rebuild",
+                "Keys compared with their source, and differences found.",
+                "short",
+                (
+                    Line(
+                        f"sum by (part) (increase(shop_catalog_rebuild_checked_total[{WINDOW}]))", "checked: {{part}}"
+                    ),
+                    Line(
+                        f"sum by (part) (increase(shop_catalog_rebuild_differences_total[{WINDOW}]))",
+                        "differ: {{part}}",
+                    ),
+                ),
+            ),
+        ),
+    ),
+]
+
+INVENTORY: list[Row] = [
+    (
+        "Holds",
+        (
+            Panel("What came of orders' holds", "", "ops", _told(StockHeld, HoldRejected)),
+            Panel("How holds end", "", "ops", _told(HoldCommitted, HoldReleased, HoldExpired)),
+        ),
+    )
+]
+
+ORDERS: list[Row] = [
+    (
+        "Orders",
+        (
+            Panel(
+                "Orders", "", "ops", _told(OrderCreated, OrderConfirmed, OrderRejected, OrderCancelled)
+            ),
+            Panel("Orders that wait too long", "Each time that an overdue saga says so.", "ops", _told(SagaStuck)),
+        ),
+    )
+]  # fmt: skip
+
+PAYMENTS: list[Row] = [
+    (
+        "Payments",
+        (
+            Panel(
+                "What the provider says",
+                "Unknown means that the answer will be asked for again.",
+                "ops",
+                _told(PaymentAuthorized, PaymentDeclined, PaymentCaptured, PaymentUnknown),
+            ),
+            Panel(
+                "Money that goes back, and what failed", "", "ops",
+                _told(PaymentVoided, RefundSucceeded, RefundFailed, CaptureFailed),
+            ),
+        ),
+    )
+]  # fmt: skip
+
+PLATFORM: list[Row] = [
+    (
+        "Relay and dispatcher",
+        (
+            Panel(
+                "The outbox",
+                "Events that wait to be published, and for how long the oldest has.",
+                "short",
+                (
+                    Line("max(shop_relay_backlog)", "events"),
+                    Line("max(shop_relay_oldest_seconds)", "seconds"),
+                ),
+            ),
+            Panel(
+                "Published and delivered",
+                "Deliveries of the shop's own dispatcher only.",
+                "ops",
+                (
+                    Line(f"sum(rate(shop_relay_published_total[{WINDOW}]))", "published"),
+                    Line(f"sum by (status) (rate(shop_dispatcher_deliveries_total[{WINDOW}]))", "answered {{status}}"),
+                ),
+            ),
+            Panel(
+                "Waiting for delivery",
+                "Age of the oldest event by consumer.",
+                "s",
+                (Line("max by (consumer) (shop_dispatcher_oldest_seconds) > 0", "{{consumer}}"),),
+            ),
+            Panel(
+                "Losses of database or broker, and waits for a connection",
+                "",
+                "ops",
+                (
+                    Line(f"sum(rate(shop_relay_failures_total[{WINDOW}]))", "relay"),
+                    Line(f"sum(rate(shop_dispatcher_interruptions_total[{WINDOW}]))", "dispatcher"),
+                    Line(f"sum(rate(shop_connection_waits_total[{WINDOW}]))", "waits"),
+                ),
+            ),
+        ),
+    )
+]
+
+OWN = {"catalog": CATALOG, "inventory": INVENTORY, "orders": ORDERS, "payments": PAYMENTS, "platform": PLATFORM}
