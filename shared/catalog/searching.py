@@ -23,23 +23,27 @@ _OR = re.compile(r"(?:^|.*\s)or(?:\s|$)", re.IGNORECASE | re.DOTALL)
 
 
 class Query(NamedTuple):
-    """A search in parts: `either`, or all of `words` and `last`; `prefix` is a tsquery beside `last`."""
+    """A search in parts: `either`, or all of `words` and `last`; `prefix` is a tsquery beside `last`.
+
+    `whole` is what was typed, to be compared with titles.
+    """
 
     either: str
     words: str
     last: str
     prefix: str
+    whole: str
 
 
 def query_of(typed: str) -> Query:
     """A last word of three letters and more is still being typed, unless a space or a quote ends it."""
-    folded = folded_of(typed)
+    folded = folded_of(typed).replace("/", " ")
     head, space, last = folded.rpartition(" ")
     if not _WORD.fullmatch(last) or last == "or" or head.count('"') % 2:
         head, last = folded, ""
     cut = _OR.match(head + space if last else head)
     at = cut.end() if cut else 0
-    return Query(_without_or(head[:at]), head[at:], last, f"'{last}':*" if last else "")
+    return Query(_without_or(head[:at]), head[at:], last, f"'{last}':*" if last else "", folded_of(typed).strip())
 
 
 def _without_or(said: str) -> str:
@@ -55,13 +59,19 @@ def folded_of(said: str) -> str:
 QUERY = """(websearch_to_tsquery('english', :either) || (websearch_to_tsquery('english', :words)
   && (websearch_to_tsquery('english', :last) || cast(:prefix as tsquery))))"""
 
-RANK = f"(ts_rank(s.lexemes, {QUERY}) * (1 + ln(1 + s.units_sold) / 20))::float8"
-"""How well the words fit, and a little of how well the product sells."""
+RANK = f"""(case when s.about @@ {QUERY} then 1 + ts_rank(s.about, {QUERY}) - length(s.title_key) / 1000.0 else 0 end
+  + case when s.title_key = :whole then 1 else 0 end + ln(1 + s.units_sold) / 50)::float8"""
+"""What the words name goes before what is merely described with them; then how near they stand to each other, how
+little else the title says, and how well the product sells. A title that is the whole search goes first."""
 
 MARKS = "\ue000", "\ue001"
 """Around what matched, in snippets, until these are made safe for HTML."""
 
 HEADLINE = f"StartSel={MARKS[0]},StopSel={MARKS[1]},MaxWords=30,MinWords=12"
+
+
+READ = 1_000
+"""So many characters of a description are looked through for a snippet."""
 
 
 def matched(keys: str, found: list[str], *, searched: bool) -> str:
@@ -79,7 +89,8 @@ def search_statement(
     key = RANK if sort.column == "rank" else f"s.{sort.column}"
     where = f"where {beyond(sort, 'key')}" if after else ""
     snippet = (
-        f"ts_headline('english', case p.description when '' then p.title else p.description end, {QUERY}, '{HEADLINE}')"
+        f"ts_headline('english', case p.description when '' then p.title else left(p.description, {READ}) end, {QUERY},"
+        f" '{HEADLINE}')"
     )
     return text(f"""
 with matched as materialized (
