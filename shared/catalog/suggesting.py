@@ -26,6 +26,7 @@ _APART = "' ' || translate({}, '-/.,+&()''\"', '          ')"
 """A text whose words stand after a space each."""
 
 _FITS = f"{_APART.format('s.title_key')} like all(cast(:beginnings as text[]))"
+"""Said of titles alone; what the index or `about` finds may have the word among its attributes."""
 
 _FIRST = """select p.title, p.slug
 from (
@@ -37,10 +38,10 @@ order by starts_with(one.title_key, :typed) desc, one.units_sold desc, one.title
 
 BEST_SELLING = text(f"""
 with found as (
-  select * from (
-    select product_id, title_key, units_sold from catalog.search_entries
+  select product_id, title_key, units_sold from (
+    select * from catalog.search_entries
     order by units_sold desc, product_id desc limit {BEST_SELLERS}
-  ) as s where {_FITS}
+  ) as s where about @@ cast(:prefixes as tsquery) and {_FITS}
   union all
   (select product_id, title_key, units_sold from catalog.search_entries
    where title_key >= :typed and title_key < :typed || U&'\\+10FFFF' order by title_key, product_id limit {FITTING})
@@ -80,6 +81,7 @@ def values_of(typed: str) -> dict[str, Any] | None:
     return {
         "typed": folded_of(typed).strip(),
         "beginnings": [f"% {word}%" for word in words],
+        "prefixes": " & ".join(f"'{word}':*" for word in words),
         "whole": " & ".join(f"'{word}'" for word in words[:-1]),
         "last": words[-1],
     }

@@ -102,7 +102,7 @@ def products(count: int, seed: int = 1) -> Iterator[dict[str, Any]]:
         price = min(5_000_000, 25 + int(math.exp(by.gauss(7.3, 0.9))))
         pieces = by.choice((1, 1, 1, 2, 3, 4))
         yield {
-            "slug": f"{'-'.join(words).lower()}-{number}",
+            "slug": f"made-up-{number}",
             "title": title,
             "description": " ".join(talk.draw(by, by.randint(20, 60))).capitalize() + ".",
             "category": leaves.one(by),
@@ -227,7 +227,8 @@ def _derive(books: psycopg.Connection, url: str, count: int, writers: int) -> No
         books.execute(definition.encode())
     books.execute("""insert into catalog.words (word, deletions)
       select word, catalog.deletions(word)
-      from (select distinct catalog.words_of(title_key, attributes) as word from catalog.search_entries) as every""")
+      from (select distinct catalog.words_of(title_key, attributes) as word from catalog.search_entries) as every
+      on conflict do nothing""")
     books.execute("vacuum analyze catalog.listings, catalog.search_entries, catalog.words")
 
 
