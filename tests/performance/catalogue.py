@@ -19,10 +19,9 @@ import psycopg
 from sqlalchemy import Executable
 
 from functions.catalog.get_product import LISTING
-from functions.catalog.list_products import ListProducts
-from shared.catalog.browsing import Wanted, page_statement
+from shared.catalog.browsing import CATEGORY_AND_BELOW, page_statement
 from shared.catalog.facets import PRICE_STEPS_MINOR, facets_statement
-from shared.catalog.searching import query_of, search_statement
+from shared.catalog.searching import BEGUN, parts_of, search_statement
 from shared.runtime.db import compiled
 from tests.performance.measuring import Figures, Shop, measured, session, shop
 from tests.performance.products import load, products, queries
@@ -46,7 +45,6 @@ def raw(
     with running.database() as books:
         if sql.planned_anew:
             books.execute("set plan_cache_mode = force_custom_plan")
-        books.execute("set role fn_search_products" if "search" in operation else "reset role")
         for _ in range(20):
             books.execute(sql.sql, values(), prepare=True).fetchall()
         before, own, began = running.cpu_s(), time.process_time(), time.perf_counter()
@@ -59,6 +57,12 @@ def raw(
         cpu = {"postgres": (after["postgres"] - before["postgres"]) * 1000 / count}
         cpu["driver"] = (time.process_time() - own) * 1000 / count
         return Figures(operation, count, cpu, latencies, elapsed)
+
+
+def _asked(books: psycopg.Connection, q: str) -> dict[str, Any]:
+    query = parts_of(q)
+    rows = books.execute(compiled(BEGUN).sql, {"last": query.last}).fetchall()
+    return query._replace(begun=" | ".join(f"'{word}'" for (word,) in rows))._asdict()
 
 
 class Reader:
@@ -78,6 +82,18 @@ class Reader:
         self.slowest = sorted([*self.slowest, ((time.perf_counter() - began) * 1000, path)], reverse=True)[:3]
 
 
+def _some(running: Shop, count: int) -> list[str]:
+    """Slugs of products from all over the shop."""
+    with running.database() as books:
+        share = min(100, 200_000 / count)
+        rows = books.execute(
+            """select p.slug from catalog.listings l tablesample system (%s)
+            join catalog.products p on p.id = l.product_id limit 2000""",
+            [share],
+        ).fetchall()
+    return [slug for (slug,) in rows]
+
+
 async def _deep(http: aiohttp.ClientSession, running: Shop) -> str:
     """The cursor nine tenths down the list by price."""
     with running.database() as books:
@@ -85,29 +101,26 @@ async def _deep(http: aiohttp.ClientSession, running: Shop) -> str:
           limit 1 offset (select count(*) / 10 from catalog.search_entries)""").fetchone()
     assert row
     async with http.get(f"/v1/products?sort=price&limit=1&price_min={row[0]}") as answer:
-        return str((await answer.json())["next"].partition("cursor=")[2].partition("&")[0])
+        return "cursor=" + str((await answer.json())["next_cursor"])
 
 
 async def reads(running: Shop, count: int, scale: int, clients: int = 8) -> list[Figures]:
-    by = random.Random(3)
+    by, typed = random.Random(3), range(2, 10)
     asked = list(map(quote_plus, queries(200)))
     filtered = f"category={CATEGORY}&price_min={LOW}&price_max={HIGH}&attribute=colour:{COLOUR}"
     async with session(running) as http:
-        deep = await _deep(http, running)
-        found = []
-        for operation, times, path in (
-            ("catalogue: get a product", 4000, lambda: f"/v1/products/made-up-{by.randint(1, count)}"),
+        deep, some = await _deep(http, running), _some(running, count)
+        kinds: list[tuple[str, int, Callable[[], str]]] = [
+            ("catalogue: get a product", 4000, lambda: f"/v1/products/{by.choice(some)}"),
             ("catalogue: filtered page of 20 by price", 2000, lambda: f"/v1/products?{filtered}&sort=price"),
             ("catalogue: first page of 20 by price", 2000, lambda: "/v1/products?sort=price"),
-            ("catalogue: page after nine tenths of all", 2000, lambda: f"/v1/products?sort=price&cursor={deep}"),
+            ("catalogue: page after nine tenths of all", 2000, lambda: f"/v1/products?sort=price&{deep}"),
             ("catalogue: search for two words", 1000, lambda: f"/v1/search?q={by.choice(asked)}"),
             ("catalogue: the same with facets", 1000, lambda: f"/v1/search?q={by.choice(asked)}&facets=true"),
-            (
-                "catalogue: suggestions",
-                1000,
-                lambda: f"/v1/search/suggestions?q={by.choice(asked)[: by.randint(2, 9)]}",
-            ),
-        ):
+            ("catalogue: suggestions", 999, lambda: f"/v1/search/suggestions?q={by.choice(asked)[: by.choice(typed)]}"),
+        ]  # fmt: skip
+        found = []
+        for operation, times, path in kinds:
             reader = Reader(http, (path() for _ in itertools.count()))
             await measured(running, operation, 100, clients, reader)
             reader.slowest.clear()
@@ -119,29 +132,35 @@ async def reads(running: Shop, count: int, scale: int, clients: int = 8) -> list
 
 def limits(running: Shop, count: int, scale: int) -> list[Figures]:
     by = random.Random(4)
-    asked = queries(200)
-    wanted = Wanted.by(
-        ListProducts(category=CATEGORY, price_min=LOW, price_max=HIGH, attribute=(f"colour:{COLOUR}",), sort="price")
-    )
-    page = page_statement("price", wanted.filters, wanted.attributes, after=False)
+    filters = ("category", "price_min", "price_max")
+    page, some = page_statement("price", filters, 1, after=False), _some(running, count)
+    with running.database() as books:
+        below = books.execute(compiled(CATEGORY_AND_BELOW).sql, {"category": CATEGORY}).fetchall()
+    wanted = {"category": [id for (id,) in below], "price_min": LOW, "price_max": HIGH, "count": 21}
+    wanted["attribute_0"] = f"'=colour:{COLOUR}'"
+    with running.database() as books:
+        asked = [_asked(books, q) for q in queries(200)]
     search = search_statement("relevance", (), 0, searched=True, after=False)
     facets = facets_statement((), 0, searched=True)
     return [
-        raw(running, "raw SQL: get a product", 2000 * scale, LISTING, lambda: {"product": f"made-up-{by.randint(1, count)}"}),
-        raw(running, "raw SQL: filtered page", 1000 * scale, page, lambda: {**wanted.values, "count": 21}),
+        raw(
+            running, "raw SQL: get a product", 2000 * scale, LISTING,
+            lambda: {"product": by.choice(some)},
+        ),
+        raw(running, "raw SQL: filtered page", 1000 * scale, page, lambda: dict(wanted)),
         raw(
             running, "raw SQL: search", 600 * scale, search,
-            lambda: {**query_of(by.choice(asked))._asdict(), "count": 21},
+            lambda: {**by.choice(asked), "count": 21},
         ),
         raw(
             running, "raw SQL: facets of the search", 600 * scale, facets,
-            lambda: {**query_of(by.choice(asked))._asdict(), "steps": PRICE_STEPS_MINOR},
+            lambda: {**by.choice(asked), "steps": PRICE_STEPS_MINOR},
         ),
     ]  # fmt: skip
 
 
 async def imports(running: Shop, count: int, part: int = 1_000) -> Figures:
-    """A file of new products in parts, one after the other, until their events are told."""
+    """A file of new products in parts, two at a time, until their events are told."""
     made = list(itertools.islice(products(count, seed=9), count))
     for product in made:
         product["slug"] = f"imported-{product['slug']}"
@@ -161,7 +180,7 @@ async def imports(running: Shop, count: int, part: int = 1_000) -> Figures:
                 assert answer.status == 200, report
                 assert report["created"] == part, report
 
-        figures = await measured(running, "catalogue: import, per product", len(parts), 1, once, settle=3.0)
+        figures = await measured(running, "catalogue: import, per product", len(parts), 2, once, settle=3.0)
     figures.cpu_ms = {name: value / part for name, value in figures.cpu_ms.items()}
     figures.count = count
     return figures

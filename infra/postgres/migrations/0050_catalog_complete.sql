@@ -192,7 +192,7 @@ select p.id as product_id, p.version, p.category_id, catalog.folded(p.title) as 
 from catalog.products p
 cross join lateral (
   select min(v.price_minor) as price_minor, min(v.currency) as currency, sum(sales.units)::bigint as units_sold,
-    array_agg(lower(v.sku)) as skus,
+    array_agg(lower(v.sku) order by v.position) as skus,
     (array['in_stock', 'low', 'backorder', 'out_of_stock'])[min(coalesce(
       array_position(array['in_stock', 'low', 'backorder', 'out_of_stock'], s.status), 4))] as availability,
     json_agg(json_build_object('sku', v.sku, 'options', v.options, 'price_minor', v.price_minor,

@@ -29,9 +29,10 @@ HEAD = """<!-- Generated from tests/data/searches.csv by `make search-quality`. 
 # Search quality
 
 Searches that a shopper would make over the {titles} products that a real retailer sold most of; only their titles,
-codes and sales are known. *Right of ten* says how many of the first ten are what was looked for, by a judgement that
-was written down beforehand for each search in [tests/data/searches.csv](../../tests/data/searches.csv) as a regular
-expression; where the catalogue has fewer than ten such and no others are shown, it is of so many. A test holds the mean above {floor:.0%}.
+codes and sales are known. *Right of ten* says how many of the first ten are what was looked for, by the
+judgement that stands beside each search in [tests/data/searches.csv](../../tests/data/searches.csv) as a regular
+expression; where the catalogue has fewer than ten such and no others are shown, it is of so many. A test holds the
+mean above {floor:.0%}.
 
 | Search | Found | Right of ten | Instead searched for |
 |---|---|---|---|
@@ -89,8 +90,8 @@ def fill(url: str, rows: Sequence[dict[str, str]]) -> None:
             ("listings", "product_id, version, document, stock, stock_at"),
             (
                 "search_entries",
-                "product_id, category_id, title_key, price_minor, currency, published_at, units_sold, availability,"
-                " attributes, about, lexemes",
+                """product_id, category_id, title_key, price_minor, currency, published_at, units_sold, availability,
+                attributes, about, lexemes""",
             ),
         ):
             books.execute(

@@ -11,7 +11,8 @@ from tests.shared.catalog.test_search_quality import fill, titles
 @pytest.fixture(autouse=True)
 async def sold(database: Cloned, db: Books) -> None:
     fill(database.owner_url, titles())
-    await db.run("""insert into catalog.categories (id, slug, name, ancestors, position, version, created_at, updated_at)
+    await db.run("""insert into catalog.categories
+        (id, slug, name, ancestors, position, version, created_at, updated_at)
       values (gen_random_uuid(), 'white-goods', 'White goods', '{}', 0, 1, now(), now()),
         (gen_random_uuid(), 'all-that-is-white', 'All that is white', '{}', 1, 1, now(), now())""")
 
