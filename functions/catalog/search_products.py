@@ -15,7 +15,7 @@ from shared.runtime.pipeline import Row
 
 
 class SearchProducts(Filters):
-    """`q`: words, "phrases", -negation, OR; the last word matches as a prefix too. Without `q` only the filters count.
+    """`q`: words, "phrases", -negation, OR; the last word matches as a beginning too. Without `q` only the filters count.
 
     `sort` is by relevance where there is a `q`, else by what sells best. `facets=true` asks for counts by facet.
     """

@@ -1,7 +1,8 @@
 """Full-text search: what a shopper typed as a tsquery, the ranked page, the facets, and "did you mean".
 
 Only Postgres' own text search is used. The syntax is that of websearch_to_tsquery, which takes any input: words,
-"phrases", -negation, OR. The word typed last matches as a prefix too.
+"phrases", -negation, OR. The word typed last matches as a beginning too: of words in titles and attributes, and of
+SKUs.
 """
 
 import html
@@ -54,6 +55,8 @@ async def query_of(typed: str, work: Work) -> Query:
     query = parts_of(typed)
     if not query.last:
         return query
+    if not query.last.isalpha():  # the beginning of a SKU: few begin so, and they are no words of the catalogue
+        return query._replace(begun=query.prefix)
     begun = await work.db.all(BEGUN, last=query.last)
     return query._replace(begun=" | ".join(f"'{row.word}'" for row in begun))
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from functions.catalog.search_products import SearchProducts, search_products
 from functions.catalog.suggest_searches import SuggestSearches, suggest_searches
 from infra.local.postgres import Cloned
 from tests.conftest import Books, Run
@@ -52,3 +53,10 @@ async def test_a_mistyped_word_is_put_right(run: Run) -> None:
 @pytest.mark.parametrize("typed", ["%", "'", "\\", "!!!", "& |", "zzzzzzzz", "o'n", "white \u00e9", "a" * 200])
 async def test_anything_may_be_typed(run: Run, typed: str) -> None:
     await run(suggest_searches, SuggestSearches(q=typed))
+
+
+async def test_a_code_is_found_by_its_beginning(run: Run) -> None:
+    page, _ = await run(search_products, SearchProducts(q="2242"))
+
+    assert page.items
+    assert all(b'"sku" : "2242' in item for item in page.items)
