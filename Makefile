@@ -9,11 +9,11 @@ TOOLS ?= browser promtool kn cluster
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -lt 2 ] && n=2; [ $$n -gt 4 ] && n=4; echo $$n)
 export PORT
 
-.PHONY: help run demo reset test test-tools check fmt bench new generate lock deploy undeploy .setup
+.PHONY: help run demo reset test test-tools check fmt bench bench-large products search-quality new generate lock deploy undeploy .setup
 
 help: ## List what can be done
 	@echo "kn-shop: make TARGET"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
 run: .setup ## Run the whole shop here: PORT=8080 WORKERS=1 BROKER=kafka DATABASE_URL=... ; Ctrl-C ends it
 	@exec $(PY) -m infra.local
@@ -46,6 +46,15 @@ fmt: .setup ## Format, and mend what can be mended
 
 bench: .setup ## Measure, on an otherwise idle machine
 	@$(PY) -m tests.performance.bench $(ARGS)
+
+bench-large: .setup ## Measure the catalogue over a million products: ARGS="--count 1000000 --keep DIR"
+	@$(PY) -m tests.performance.catalogue --count 1000000 $(ARGS)
+
+products: .setup ## Make up products for an import: COUNT=1000000 OUT=FILE
+	@$(PY) -m tests.performance.products "$(COUNT)" "$(OUT)"
+
+search-quality: .setup ## Judge the searches of tests/data/searches.csv anew
+	@WRITE=1 $(PY) -m pytest -q tests/shared/catalog/test_search_quality.py
 
 new: .setup ## Scaffold a function and its test: DOMAIN=orders NAME=gift_wrap_order
 	@$(PY) -m infra.local.new "$(DOMAIN)" "$(NAME)"

@@ -16,7 +16,8 @@ select l.version, l.document, l.stock, l.stock_at, (
     select json_agg(json_build_object('id', c.id, 'slug', c.slug, 'name', c.name) order by cardinality(c.ancestors))
     from catalog.products p
     join catalog.categories own on own.id = p.category_id
-    join catalog.categories c on c.id = own.id or c.id = any(own.ancestors)
+    cross join unnest(own.ancestors || own.id) as every (id)
+    join catalog.categories c on c.id = every.id
     where p.id = l.product_id
   )::text as breadcrumbs
 from catalog.listings l

@@ -7,7 +7,6 @@ from shared.catalog.browsing import (
     Filters,
     SortName,
     Wanted,
-    check_category,
     next_key,
     page_statement,
     values_after,
@@ -32,10 +31,8 @@ class ListProducts(Filters):
 )
 async def list_products(request: ListProducts, work: Work) -> Page[Annotated[bytes, ListedProduct]]:
     """Raises UnknownCategory."""
-    wanted, after = Wanted.by(request), values_after(request.cursor, SORTS[request.sort])
+    wanted, after = await Wanted.by(request, work), values_after(request.cursor, SORTS[request.sort])
     statement = page_statement(request.sort, wanted.filters, wanted.attributes, after=bool(after))
-    page = work.db.enqueue(statement, **wanted.values, **after, count=request.limit + 1)
-    await check_category(work, request.category)
-    rows = await page.all()
+    rows = await work.db.all(statement, **wanted.values, **after, count=request.limit + 1)
     items = [shown(row.document, row.stock, request.fields) for row in rows[: request.limit]]
     return Page(items, next_key(rows, request.limit))

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from shared.catalog import metrics
-from shared.catalog.browsing import SORTS, Filters, SortName, Wanted, check_category, next_key, values_after
+from shared.catalog.browsing import SORTS, Filters, SortName, Wanted, next_key, values_after
 from shared.catalog.facets import PRICE_STEPS_MINOR, Facets, facets_of, facets_statement
 from shared.catalog.listings import ListedProduct, shown
 from shared.catalog.searching import AT_MOST, query_of, search_statement, snippet_of
@@ -18,7 +18,7 @@ FOUND, CORRECTED, EMPTY = map(metrics.SEARCHES.labels, ("found", "corrected", "e
 
 
 class SearchProducts(Filters):
-    """`q`: words, "phrases", -negation, OR; the last word matches as a prefix too. Without `q` only the filters count.
+    """`q`: words, "phrases", -negation, OR; the last word matches as a beginning too. Without `q` only the filters count.
 
     `sort` is by relevance where there is a `q`, else by what sells best. `facets=true` asks for counts by facet.
     """
@@ -63,11 +63,11 @@ async def search_products(
     request: SearchProducts, work: Work
 ) -> Annotated[Page[Annotated[bytes, FoundProduct]], Found]:
     """Raises UnknownCategory."""
-    await check_category(work, request.category)
-    rows, facets = await _search(request, request.q, work)
+    wanted = await Wanted.by(request, work)
+    rows, facets = await _search(request, request.q, wanted, work)
     meant = None
     if not rows[0].total and (meant := await corrected(work, request.q)):
-        rows, facets = await _search(request, meant, work)
+        rows, facets = await _search(request, meant, wanted, work)
     total = rows[0].total
     if request.cursor is None:
         (CORRECTED if meant and total else FOUND if total else EMPTY).inc()
@@ -77,10 +77,10 @@ async def search_products(
     return Page(items, next_key(found, request.limit), about)
 
 
-async def _search(request: SearchProducts, q: str, work: Work) -> tuple[list[Row], Facets | None]:
-    wanted, after = Wanted.by(request), values_after(request.cursor, SORTS[request.sort_name])
+async def _search(request: SearchProducts, q: str, wanted: Wanted, work: Work) -> tuple[list[Row], Facets | None]:
+    after = values_after(request.cursor, SORTS[request.sort_name])
     searched = bool(q.strip())
-    query = query_of(q)._asdict() if searched else {}
+    query = (await query_of(q, work))._asdict() if searched else {}
     shape: dict[str, Any] = {"filters": wanted.filters, "attributes": wanted.attributes, "searched": searched}
     page = search_statement(request.sort_name, after=bool(after), **shape)
     pending = work.db.enqueue(page, **query, **wanted.values, **after, count=request.limit + 1)

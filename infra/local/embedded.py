@@ -30,6 +30,8 @@ SETTINGS = {
     "listen_addresses": "",
     "max_connections": "100",
     "shared_buffers": "96MB",
+    # The matches of a frequent word among a million products must fit.
+    "work_mem": "16MB",
     "max_wal_size": "256MB",
     "max_wal_senders": "0",
     "wal_level": "minimal",

@@ -98,6 +98,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_set_item_policy',
   'fn_set_stock_level',
   'fn_settle_refund',
+  'fn_suggest_searches',
   'fn_track_stock',
   'fn_update_category',
   'fn_update_product',
@@ -408,6 +409,9 @@ create policy emit_set_stock_level on platform.outbox for insert to fn_set_stock
 grant usage on schema orders, platform to fn_settle_refund;
 grant select, insert on platform.inbox to fn_settle_refund;
 grant select, insert, update on orders.orders, orders.return_lines, platform.attempts, platform.dead_letters to fn_settle_refund;
+-- catalog/suggest_searches
+grant usage on schema catalog to fn_suggest_searches;
+grant select on catalog.categories, catalog.products, catalog.search_entries, catalog.words to fn_suggest_searches;
 -- catalog/track_stock
 grant usage on schema catalog, platform to fn_track_stock;
 grant select on catalog.listings_now, catalog.products, catalog.sales, catalog.variants to fn_track_stock;

@@ -78,11 +78,7 @@ SortName = Literal["newest", "-newest", "price", "-price", "title", "-title", "b
 """A minus turns the order round."""
 
 CONDITIONS = {
-    "category": """s.category_id = any(array(
-      select id from catalog.categories where slug = :category or cast(id as text) = :category
-      union all
-      select below.id from catalog.categories named join catalog.categories below on below.ancestors @> array[named.id]
-      where named.slug = :category or cast(named.id as text) = :category))""",
+    "category": "s.category_id = any(cast(:category as uuid[]))",
     "price_min": "s.price_minor >= :price_min",
     "price_max": "s.price_minor <= :price_max",
     "currency": "s.currency = :currency",
@@ -98,9 +94,12 @@ class Wanted(NamedTuple):
     values: dict[str, Any]
 
     @classmethod
-    def by(cls, request: Filters) -> "Wanted":
+    async def by(cls, request: Filters, work: Work) -> "Wanted":
+        """Raises UnknownCategory."""
         values = {name: value for name in CONDITIONS if (value := getattr(request, name)) not in (None, ())}
         filters = tuple(values)
+        if request.category is not None:
+            values["category"] = await _category_and_below(work, request.category)
         if request.availability:
             values["availability"] = list(request.availability)
         attributes = request.attributes()
@@ -153,13 +152,24 @@ order by {order(sort, sort.column, "s.")}
 """).execution_options(planned="anew")  # noqa: S608 - made of constants
 
 
-CATEGORY_KNOWN = text("select true from catalog.categories where slug = :category or cast(id as text) = :category")
+# Asked for beforehand: by the categories themselves the planner can tell how many products stand in them.
+CATEGORY_AND_BELOW = text("""
+with named as (
+  select id from catalog.categories
+  where slug = :category or id = case
+    when cast(:category as text) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then cast(:category as uuid) end
+)
+select id from named
+union all
+select below.id from named join catalog.categories below on below.ancestors @> array[named.id]
+""")
 
 
-async def check_category(work: Work, category: str | None) -> None:
-    """Raises UnknownCategory."""
-    if category is not None and not await work.db.value(CATEGORY_KNOWN, category=category):
+async def _category_and_below(work: Work, category: str) -> list[UUID]:
+    found = [row.id for row in await work.db.all(CATEGORY_AND_BELOW, category=category)]
+    if not found:
         raise UnknownCategory(category=category)
+    return found
 
 
 def next_key(rows: Sequence[Any], limit: int) -> tuple[Any, ...] | None:

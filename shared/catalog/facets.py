@@ -67,11 +67,13 @@ def facets_statement(filters: tuple[str, ...], attributes: int, *, searched: boo
     keys = f"s.category_id, s.price_minor, s.currency, s.availability, s.attributes, {failed} as failed"
     return text(f"""
 with matched as materialized ({matched(keys, [], searched=searched)})
-select 'category' as facet, c.slug as value, c.name as label, count(*) as count
-from matched m
-join catalog.categories own on own.id = m.category_id
-join catalog.categories c on c.id = own.id or c.id = any(own.ancestors)
-where m.failed <@ array['category']
+select 'category' as facet, c.slug as value, c.name as label, sum(direct.count)::bigint as count
+from (
+  select category_id, count(*) as count from matched where failed <@ array['category'] group by category_id
+) as direct
+join catalog.categories own on own.id = direct.category_id
+cross join lateral unnest(own.ancestors || own.id) as every (id)
+join catalog.categories c on c.id = every.id
 group by c.slug, c.name
 union all
 select 'availability', availability, null, count(*) from matched where failed <@ array['availability'] group by 2
@@ -79,10 +81,15 @@ union all
 select 'price', currency || ' ' || width_bucket(price_minor, cast(:steps as bigint[])), null, count(*)
 from matched where failed <@ array['price'] group by 2
 union all
-select 'attribute', attribute, null, count(*)
-from matched, unnest(attributes) as attribute
-where failed <@ array['attribute:' || split_part(attribute, ':', 1)]
-group by 2
+select 'attribute', attribute, null, count from (
+  select *, row_number() over (partition by split_part(attribute, ':', 1) order by count desc, attribute) as place
+  from (
+    select attribute, count(*) as count from matched, unnest(attributes) as attribute
+    where failed = '{{}}' or failed <@ array['attribute:' || split_part(attribute, ':', 1)]
+    group by attribute
+  ) as counted
+) as placed
+where place <= {VALUES_AT_MOST}
 order by facet, count desc, value
 """).execution_options(planned="anew")  # noqa: S608 - made of constants
 
@@ -94,9 +101,7 @@ def facets_of(rows: Iterable[Row]) -> Facets:
     attributes: dict[str, list[FacetValue]] = {}
     for row in by_facet["attribute"]:
         name, _, value = row.value.partition(":")
-        values = attributes.setdefault(name, [])
-        if len(values) < VALUES_AT_MOST:
-            values.append(FacetValue(value=value, count=row.count))
+        attributes.setdefault(name, []).append(FacetValue(value=value, count=row.count))
     return Facets(
         category=[CategoryCount(slug=row.value, name=row.label, count=row.count) for row in by_facet["category"]],
         availability=[FacetValue(value=row.value, count=row.count) for row in by_facet["availability"]],

@@ -41,14 +41,15 @@ with now as materialized (
 )
 insert into catalog.search_entries as s
   (product_id, category_id, title_key, price_minor, currency, published_at, units_sold, availability, attributes,
-   lexemes)
+   about, lexemes)
 select product_id, category_id, title_key, price_minor, currency, published_at, units_sold, availability, attributes,
-  lexemes
+  about, lexemes
 from now order by product_id
 on conflict (product_id) do update
   set category_id = excluded.category_id, title_key = excluded.title_key, price_minor = excluded.price_minor,
       currency = excluded.currency, published_at = excluded.published_at, units_sold = excluded.units_sold,
-      availability = excluded.availability, attributes = excluded.attributes, lexemes = excluded.lexemes
+      availability = excluded.availability, attributes = excluded.attributes, about = excluded.about,
+      lexemes = excluded.lexemes
 """)
 
 LEARN_WORDS = text("""

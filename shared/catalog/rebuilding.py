@@ -36,9 +36,10 @@ select b.id as key, case
       case when (l.version, l.document) is distinct from (n.version, n.document) then 'document' end,
       case when (l.stock_at, l.stock, s.availability) is distinct from (n.stock_at, n.stock, n.availability)
         then 'stock' end,
-      case when (s.category_id, s.title_key, s.price_minor, s.currency, s.published_at, s.attributes, s.lexemes)
+      case when (s.category_id, s.title_key, s.price_minor, s.currency, s.published_at, s.attributes, s.about,
+          s.lexemes)
         is distinct from
-        (n.category_id, n.title_key, n.price_minor, n.currency, n.published_at, n.attributes, n.lexemes)
+        (n.category_id, n.title_key, n.price_minor, n.currency, n.published_at, n.attributes, n.about, n.lexemes)
         then 'search' end,
       case when s.units_sold <> n.units_sold and not exists (
           select from catalog.variants v join catalog.sales on sales.sku = v.sku and not sales.ranked

@@ -31,7 +31,10 @@ select w.word, (
 from unnest(cast(:words as text[])) as w (word)
 """)
 
+KNOWN = text("select word from catalog.words where word = any(cast(:words as text[]))")
+
 _WORD = re.compile(r"[^\W\d_]{4,40}")
+_PAIR = re.compile(r"(?=\b([^\W\d_]{2,40})[ -]([^\W\d_]{2,40})\b)")
 
 
 class Candidate(NamedTuple):
@@ -41,10 +44,36 @@ class Candidate(NamedTuple):
 
 
 async def corrected(work: Work, typed: str) -> str | None:
-    """What was typed with its unknown words put right: the nearest known ones, of these the most frequent."""
+    """What was typed with its unknown words put right: the nearest known ones, of these the most frequent.
+
+    Where there are none such, two words that are known as one are joined, one that is known as two is parted.
+    """
+    folded = folded_of(typed)
+    return await _respelled(work, folded) or await _joined_or_parted(work, folded)
+
+
+async def _joined_or_parted(work: Work, folded: str) -> str | None:
+    joined = {"".join(pair): re.compile(rf"\b{pair[0]}[ -]{pair[1]}\b") for pair in _PAIR.findall(folded)}
+    parted = {
+        (word[:at], word[at:]): re.compile(rf"\b{word}\b")
+        for word in _WORD.findall(folded)
+        for at in range(2, len(word) - 1)
+    }
+    wanted = {*joined, *(half for halves in parted for half in halves)}
+    known = {row.word for row in await work.db.all(KNOWN, words=sorted(wanted))} if wanted else set()
+    meant = folded
+    for word, pattern in joined.items():
+        if word in known:
+            meant = pattern.sub(word, meant)
+    for halves, pattern in parted.items():
+        if known.issuperset(halves):
+            meant = pattern.sub(" ".join(halves), meant)
+    return None if meant == folded else meant
+
+
+async def _respelled(work: Work, folded: str) -> str | None:
     from rapidfuzz.distance import OSA  # rarely needed, so imported late
 
-    folded = folded_of(typed)
     near = []
     for row in await work.db.all(CANDIDATES, asked=sorted(set(_WORD.findall(folded)))):
         allowed = 1 if len(row.asked) < 7 else 2

@@ -93,6 +93,7 @@ search_entries = Table(
     Column("units_sold", BigInteger, nullable=False),
     Column("availability", Text, nullable=False),
     Column("attributes", ARRAY(Text), nullable=False),
+    Column("about", TSVECTOR, nullable=False),
     Column("lexemes", TSVECTOR, nullable=False),
     info={"deletable": True},
 )

@@ -90,8 +90,15 @@ create table catalog.search_entries (
   units_sold   bigint      not null,
   availability text        not null,
   attributes   text[]      not null,
+  about        tsvector    not null,
   lexemes      tsvector    not null
-) with (fillfactor = 90);
+) with (fillfactor = 90, toast_tuple_target = 128);
+-- The lexemes are read by the index alone: where they are long they lie apart from the row that is ranked and counted.
+alter table catalog.search_entries
+  alter column lexemes set storage external,
+  alter column title_key set storage main,
+  alter column attributes set storage main,
+  alter column about set storage main;
 create index search_by_price on catalog.search_entries (price_minor, product_id);
 create index search_by_title on catalog.search_entries (title_key, product_id);
 create index search_by_newest on catalog.search_entries (published_at, product_id);
@@ -107,9 +114,12 @@ create table catalog.words (
 );
 create index words_by_deletion on catalog.words using gin (deletions);
 
--- Lower case and without accents, so that cafe finds Café.
+-- Lower case and without accents, so that cafe finds Café. Most text is ASCII and has none.
 create function catalog.folded(said text) returns text immutable strict parallel safe language sql
-return lower(regexp_replace(normalize(said, NFKD), U&'[\0300-\036F]', '', 'g'));
+return case
+  when octet_length(said) = length(said) then lower(said)
+  else lower(regexp_replace(normalize(said, NFKD), U&'[\0300-\036F]', '', 'g'))
+end;
 
 -- One letter left out of a word of four to six letters, up to two of a longer one; a shorter word stands for itself.
 create function catalog.deletions(word text) returns text[] immutable strict parallel safe language sql
@@ -125,20 +135,24 @@ return (
   ) as every
 );
 
--- Every word as it is written and by its stem, so that a prefix of either is found; SKUs also in one piece.
--- Attributes are lexemes of their own ("=colour:red"), so that one index answers words and filters together.
-create function catalog.lexemes(title text, description text, skus text[], attribute_values text)
+-- "red/white" is two words to a shopper, and a path to the parser of text.
+create function catalog.apart(said text) returns text immutable strict parallel safe language sql
+return replace(said, '/', ' ');
+
+-- What a product is called: its words by their stems and as they are written, so that a prefix of either is found.
+-- SKUs stand also in one piece. Places are kept of stems alone: these are what ranks and phrases go by.
+create function catalog.about(title text, skus text[], attribute_values text)
 returns tsvector immutable parallel safe language sql
 return
-  setweight(to_tsvector('english', title) || to_tsvector('simple', title), 'A')
-  || setweight(to_tsvector('english', array_to_string(skus, ' ')) || array_to_tsvector(skus), 'A')
-  || setweight(to_tsvector('english', attribute_values) || to_tsvector('simple', attribute_values), 'B')
-  || setweight(to_tsvector('english', description) || to_tsvector('simple', description), 'D');
+  setweight(to_tsvector('english', catalog.apart(title || ' ' || array_to_string(skus, ' '))), 'A')
+  || setweight(to_tsvector('english', catalog.apart(attribute_values)), 'B')
+  || strip(to_tsvector('simple', catalog.apart(title || ' ' || attribute_values)))
+  || array_to_tsvector(skus);
 
 -- The values of attributes, which are written "name:value", as words are searched for.
 create function catalog.values_of(attributes text[]) returns text immutable strict parallel safe language sql
 return (
-  select coalesce(string_agg(catalog.folded(substr(attribute, position(':' in attribute) + 1)), ' '), '')
+  select coalesce(catalog.folded(string_agg(substr(attribute, position(':' in attribute) + 1), ' ')), '')
   from unnest(attributes) as attribute
 );
 
@@ -146,16 +160,17 @@ return (
 create function catalog.words_of(title_key text, attributes text[]) returns setof text immutable parallel safe language sql
 begin atomic
   select word
-  from unnest(tsvector_to_array(to_tsvector('simple', title_key || ' ' || catalog.values_of(attributes)))) as word
+  from unnest(tsvector_to_array(to_tsvector('simple', catalog.apart(title_key || ' ' || catalog.values_of(attributes))))) as word
   where word ~ '^[[:alpha:]]{3,40}$';
 end;
 
+-- Attributes are lexemes of their own ("=colour:red"), so that one index answers words and filters together.
 -- What the derived rows must be, from their sources alone: both the writer and the rebuild read it here.
 create view catalog.listings_now with (security_invoker = true) as
 select p.id as product_id, p.version, p.category_id, catalog.folded(p.title) as title_key, v.price_minor, v.currency,
   p.published_at, coalesce(v.units_sold, 0) as units_sold,
-  v.availability, a.attributes,
-  catalog.lexemes(catalog.folded(p.title), catalog.folded(p.description), v.skus, catalog.values_of(a.attributes))
+  v.availability, a.attributes, said.about,
+  said.about || setweight(to_tsvector('english', catalog.apart(catalog.folded(p.description))), 'D')
     || array_to_tsvector(array(select '=' || attribute from unnest(a.attributes) as attribute)) as lexemes,
   json_build_object(
     'id', p.id,
@@ -177,7 +192,7 @@ select p.id as product_id, p.version, p.category_id, catalog.folded(p.title) as 
 from catalog.products p
 cross join lateral (
   select min(v.price_minor) as price_minor, min(v.currency) as currency, sum(sales.units)::bigint as units_sold,
-    array_agg(lower(v.sku)) as skus,
+    array_agg(lower(v.sku) order by v.position) as skus,
     (array['in_stock', 'low', 'backorder', 'out_of_stock'])[min(coalesce(
       array_position(array['in_stock', 'low', 'backorder', 'out_of_stock'], s.status), 4))] as availability,
     json_agg(json_build_object('sku', v.sku, 'options', v.options, 'price_minor', v.price_minor,
@@ -198,6 +213,10 @@ cross join lateral (
     select o.name, o.value from jsonb_array_elements(v.options) as one (options), jsonb_each_text(options) as o (name, value)
   ) as every
 ) as a
+cross join lateral (
+  select catalog.about(catalog.folded(p.title), v.skus, catalog.values_of(a.attributes)) as about
+  offset 0
+) as said
 where p.status = 'published';
 
 -- The rows of products that are there already. Whether stock is low is for the inventory to say: see the rebuild.
@@ -217,9 +236,9 @@ insert into catalog.listings (product_id, version, document, stock, stock_at)
 select product_id, version, document, stock, stock_at from catalog.listings_now;
 
 insert into catalog.search_entries (product_id, category_id, title_key, price_minor, currency, published_at, units_sold,
-  availability, attributes, lexemes)
+  availability, attributes, about, lexemes)
 select product_id, category_id, title_key, price_minor, currency, published_at, units_sold, availability, attributes,
-  lexemes
+  about, lexemes
 from catalog.listings_now;
 
 insert into catalog.words (word, deletions)
