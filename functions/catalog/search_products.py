@@ -7,18 +7,19 @@ from pydantic import Field
 from shared.catalog import metrics
 from shared.catalog.browsing import SORTS, Filters, SortName, Wanted, next_key, values_after
 from shared.catalog.facets import PRICE_STEPS_MINOR, Facets, facets_of, facets_statement
+from shared.catalog.following import STOCK
 from shared.catalog.listings import ListedProduct, shown
 from shared.catalog.searching import AT_MOST, query_of, search_statement, snippet_of
 from shared.catalog.spelling import corrected
-from shared.catalog.tables import categories, listings, products, search_entries, words
-from shared.runtime import Page, View, Work, http
+from shared.catalog.tables import categories, listings, products, search_entries, stock, words
+from shared.runtime import Page, Rate, View, Work, http
 from shared.runtime.pipeline import Row
 
 FOUND, CORRECTED, EMPTY = map(metrics.SEARCHES.labels, ("found", "corrected", "empty"))
 
 
 class SearchProducts(Filters):
-    """`q`: words, "phrases", -negation, OR; the last word matches as a beginning too. Without `q` only the filters count.
+    """`q`: words, "phrases", -negation, OR; the last word matches as a beginning too. Without `q` only filters count.
 
     `sort` is by relevance where there is a `q`, else by what sells best. `facets=true` asks for counts by facet.
     """
@@ -56,7 +57,9 @@ class Found(View):
     "GET /v1/search",
     role="public",
     cache_s=5,
-    reads=[search_entries, listings, products, categories, words],
+    follows=STOCK,
+    rate=Rate(per_s=100, burst=500),
+    reads=[search_entries, listings, products, categories, words, stock],
     warm=True,
 )
 async def search_products(

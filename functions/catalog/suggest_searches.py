@@ -7,7 +7,7 @@ from pydantic import Field
 from shared.catalog.spelling import corrected
 from shared.catalog.suggesting import BEST_SELLING, BY_WORDS, CATEGORIES, values_of
 from shared.catalog.tables import categories, products, search_entries, words
-from shared.runtime import Request, View, Work, http
+from shared.runtime import Rate, Request, View, Work, http
 
 PRODUCTS, CATEGORIES_SHOWN = 5, 3
 
@@ -43,6 +43,7 @@ class Suggestions(View):
     "GET /v1/search/suggestions",
     role="public",
     cache_s=30,
+    rate=Rate(per_s=100, burst=500),
     reads=[search_entries, products, categories, words],
     warm=True,
 )

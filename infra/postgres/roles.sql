@@ -387,8 +387,9 @@ grant select, insert on orders.returns to fn_return_goods;
 grant select, insert, update on orders.order_lines, orders.orders, orders.return_lines, platform.idempotency, platform.streams to fn_return_goods;
 create policy emit_return_goods on platform.outbox for insert to fn_return_goods with check (type in ('shop.payments.refund.v1'));
 -- catalog/search_products
-grant usage on schema catalog to fn_search_products;
-grant select on catalog.categories, catalog.listings, catalog.products, catalog.search_entries, catalog.words to fn_search_products;
+grant usage on schema catalog, platform to fn_search_products;
+grant select on catalog.categories, catalog.listings, catalog.products, catalog.search_entries, catalog.stock, catalog.words to fn_search_products;
+grant select, insert, update on platform.rate_limits to fn_search_products;
 -- orders/set_customer
 grant usage on schema orders to fn_set_customer;
 grant select, insert, update on orders.customers to fn_set_customer;
@@ -410,8 +411,9 @@ grant usage on schema orders, platform to fn_settle_refund;
 grant select, insert on platform.inbox to fn_settle_refund;
 grant select, insert, update on orders.orders, orders.return_lines, platform.attempts, platform.dead_letters to fn_settle_refund;
 -- catalog/suggest_searches
-grant usage on schema catalog to fn_suggest_searches;
+grant usage on schema catalog, platform to fn_suggest_searches;
 grant select on catalog.categories, catalog.products, catalog.search_entries, catalog.words to fn_suggest_searches;
+grant select, insert, update on platform.rate_limits to fn_suggest_searches;
 -- catalog/track_stock
 grant usage on schema catalog, platform to fn_track_stock;
 grant select on catalog.listings_now, catalog.products, catalog.sales, catalog.variants to fn_track_stock;
