@@ -75,6 +75,14 @@ def calls(declarations: Iterable[Declaration]) -> list[Alert]:
             for burn in SLOWNESS
         ),
         Alert(
+            "CallersAreRefused",
+            "sum by (function) (increase(shop_rate_limited_total[30m]))"
+            " > 0.2 * sum by (function) (increase(shop_function_invocations_total[30m]))"
+            " and sum by (function) (increase(shop_rate_limited_total[30m])) > 100",
+            "0m", "ticket", "{{ $labels.function }} has refused {{ $value | humanize }} calls in half an hour",
+            "callers-are-refused",
+        ),
+        Alert(
             "TimerStandsStill",
             f'shop:objective:availability{{function=~"{timers}"}} unless on (function) shop:function_calls:rate30m > 0',
             "15m", "ticket", "{{ $labels.function }} has not been called for half an hour",

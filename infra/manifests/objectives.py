@@ -30,7 +30,10 @@ WITHIN_S = {
 
 
 class Objective(NamedTuple):
-    """`within_s` and `delay_s` are bounds of histogram buckets; None where nothing is promised."""
+    """`within_s` and `delay_s` are bounds of histogram buckets; None where nothing is promised.
+
+    A `limited` function refuses callers who send too much, which breaks no promise.
+    """
 
     function: str
     domain: str
@@ -38,6 +41,7 @@ class Objective(NamedTuple):
     available: float
     within_s: float | None
     delay_s: float | None
+    limited: bool = False
 
 
 def objective(declaration: Declaration) -> Objective:
@@ -46,7 +50,8 @@ def objective(declaration: Declaration) -> Objective:
         case Http() as http:
             reads = http.method == "GET"
             default = PUBLIC_READ_S if reads and "public" in http.roles else READ_S if reads else WRITE_S
-            return Objective(name, domain, "http", AVAILABLE["http"], WITHIN_S.get(name, default), None)
+            within_s, limited = WITHIN_S.get(name, default), http.rate is not None
+            return Objective(name, domain, "http", AVAILABLE["http"], within_s, None, limited)
         case OnEvent() as event:
             # Who takes what others could not take comes late by nature.
             return Objective(name, domain, "event", AVAILABLE["event"], None, DELAY_S if event.events else None)

@@ -42,7 +42,8 @@ Row = tuple[str, tuple[Panel, ...]]
 
 def rows(domain: str, objectives: Sequence[Objective]) -> list[Row]:
     """The dashboard of one domain, whose objectives these are."""
-    found: list[Row] = [("Calls", CALLS)]
+    refusals = (REFUSALS,) if any(one.limited for one in objectives) else ()
+    found: list[Row] = [("Calls", CALLS + refusals)]
     if any(one.kind == "event" for one in objectives):
         found.append(("Events", EVENTS))
     return found + OWN.get(domain, [])
@@ -112,6 +113,13 @@ CALLS = (
             ),
         ),
     ),
+)
+
+REFUSALS = Panel(
+    "Refused callers",
+    "Calls answered 429: their caller had sent too many.",
+    "reqps",
+    (Line(f"sum by (function) (rate(shop_rate_limited_total{{{CHOSEN}}}[{WINDOW}]))", "{{function}}"),),
 )
 
 EVENTS = (

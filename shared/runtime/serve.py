@@ -225,6 +225,7 @@ class HttpEndpoint(Endpoint[Http]):
         self._repeatable = frozenset() if declaration.message is None else repeatable(declaration.message)
         if rate := trigger.rate and trigger.rate.scaled(runtime.settings.rate_limit_scale):
             self.limiter = Limiter(runtime.database, declaration.role, rate)
+            metrics.RATE_LIMITED.labels(declaration.name)
 
     def body_limit(self) -> int:
         return self.trigger.limit_bytes
