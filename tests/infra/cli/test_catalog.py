@@ -36,8 +36,8 @@ async def rebuild(settings: Settings, tmp_path: Path) -> AsyncIterator[Rebuild]:
     async with serving(web) as port:
 
         async def rebuild(*options: str) -> tuple[int, str]:
-            command = [KN_SHOP, "--url", f"http://127.0.0.1:{port}", "catalog", "rebuild", *options]
-            running = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+            command = ("--url", f"http://127.0.0.1:{port}", "catalog", "rebuild", *options)
+            running = await asyncio.create_subprocess_exec(KN_SHOP, *command, stdout=PIPE, stderr=PIPE)
             told, said = await running.communicate()
             assert "Error" not in said.decode()
             return running.returncode or 0, told.decode()

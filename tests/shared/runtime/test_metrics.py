@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -46,7 +47,7 @@ def delays() -> Callable[[], tuple[float, float]]:
     return lambda: (now()[0] - before[0], now()[1] - before[1])
 
 
-async def send(endpoint: Endpoint[object], time: str | None, id: str = "e1") -> Answer:
+async def send(endpoint: Endpoint[Any], time: str | None, id: str = "e1") -> Answer:
     headers, body = delivered(COMMAND, id=id)
     headers.pop("ce-time")
     return await endpoint.handle("POST", "/", b"", headers | ({} if time is None else {"ce-time": time}), body)
