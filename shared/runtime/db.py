@@ -157,6 +157,7 @@ class Held:
             with suppress(psycopg.Error):
                 await self.pipeline.exchange(sync=True)
             self.pipeline.command(b"ROLLBACK")
+            self.pipeline.forget_prepared()
             await self.pipeline.exchange(sync=True)
         except Exception:  # noqa: BLE001 - whatever is wrong with it, it is not used again
             await self.close()

@@ -55,12 +55,13 @@ class Pending(AsyncCursor[Row]):
 class Pipeline:
     """One connection in pipeline mode. With `sync_always` each exchange is a transaction of its own."""
 
-    __slots__ = ("connection", "sync_always", "waiting")
+    __slots__ = ("_failed", "connection", "sync_always", "waiting")
 
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self.connection = connection
         self.sync_always = False
         self.waiting = False
+        self._failed = False
 
     def enqueue(self, sql: str, parameters: Mapping[str, Any]) -> Pending:
         pending = Pending(self)
@@ -77,7 +78,20 @@ class Pipeline:
         """Sends what is enqueued and takes all answers. Raises the first error among them."""
         self.waiting = False
         async with self.connection.lock:
-            await self.connection.wait(self._exchange(sync=sync or self.sync_always))
+            try:
+                await self.connection.wait(self._exchange(sync=sync or self.sync_always))
+            except BaseException:
+                self._failed = True
+                raise
+
+    def forget_prepared(self) -> None:
+        """Prepares statements anew after a failure: of those that were sent behind it, the server never heard.
+
+        The driver, which counts a statement as prepared once it is sent, does not find that out.
+        """
+        if self._failed:
+            self.connection._prepared.clear()
+            self._failed = False
 
     def _exchange(self, *, sync: bool) -> PQGen[None]:
         pipeline, server = self.connection._pipeline, self.connection.pgconn

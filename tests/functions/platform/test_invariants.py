@@ -27,6 +27,7 @@ do $$ declare c record; begin
   loop execute format('alter table %s drop constraint %I', c.t, c.conname); end loop;
 end $$""",
     "<sold>": "(select order_id from orders.sagas where state = 'completed' order by order_id limit 1)",
+    "<product>": "(select key from platform.streams where topic = 'shop.catalog' order by key limit 1)",
     "<cancelled>": "(select order_id from orders.sagas where state = 'cancelled' order by order_id limit 1)",
 }
 
@@ -135,10 +136,10 @@ BROKEN = [
     ),
     (
         "outbox_reaches_the_log",
-        """update platform.streams set sequence = sequence + 1 where topic = 'shop.catalog' and key = 'mug';
+        """update platform.streams set sequence = sequence + 1 where topic = 'shop.catalog' and key = <product>;
             insert into platform.outbox (id, source, type, topic, partition, key, sequence, time, data)
             select 'late', source, type, topic, partition, key, sequence + 1, now() - interval '61 seconds', data
-            from platform.outbox where topic = 'shop.catalog' and key = 'mug'""",
+            from platform.outbox where topic = 'shop.catalog' and key = <product> order by sequence desc limit 1""",
     ),
     (
         "the_log_has_no_gaps",

@@ -126,6 +126,28 @@ async def test_more_units_than_connections_wait_for_one_another(runtime: Runtime
     assert await asyncio.gather(*(one(number) for number in range(100))) == list(range(100))
 
 
+@pytest.mark.parametrize("begun", [unit_of_work, unit_of_reading])
+async def test_statements_behind_one_that_fails_can_be_sent_again(runtime: Runtime, begun: Any) -> None:
+    """However often they were sent before, and so whether they are about to be prepared or are already."""
+    fails, follows = text("select 1 / cast(:by as int) as quotient"), text("select cast(:n as int) as n")
+    for times_before in range(5):
+        one = replace(runtime, database=Database(runtime.settings.database_url, 1))
+
+        async def together(database: Database, by: int) -> int:
+            async with begun(database, declaration_of(list_products), ANONYMOUS, CAUSE) as work:
+                work.db.enqueue(fails, by=by)
+                found: int = await work.db.value(follows, n=7)
+                return found
+
+        for _ in range(times_before):
+            assert await together(one.database, 1) == 7
+        for _ in range(2):
+            with pytest.raises(psycopg.errors.DivisionByZero):
+                await together(one.database, 0)
+            assert await together(one.database, 1) == 7
+        await one.stop()
+
+
 async def test_a_lost_connection_is_replaced(runtime: Runtime, db: Books) -> None:
     async def loses_it() -> None:
         async with unit(runtime, release_hold) as work:
