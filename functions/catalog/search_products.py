@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import Field
 
 from shared.catalog import metrics
 from shared.catalog.browsing import SORTS, Filters, SortName, Wanted, next_key, values_after
-from shared.catalog.facets import PRICE_STEPS_MINOR, Facets, facets_of, facets_statement
+from shared.catalog.facets import COUNTS, KEYS, PRICE_STEPS_MINOR, Count, Facets, facets_of, facets_statement
 from shared.catalog.following import STOCK
 from shared.catalog.listings import ListedProduct, shown
 from shared.catalog.searching import AT_MOST, query_of, search_statement, snippet_of
@@ -19,7 +20,7 @@ FOUND, CORRECTED, EMPTY = map(metrics.SEARCHES.labels, ("found", "corrected", "e
 
 
 class SearchProducts(Filters):
-    """`q`: words, "phrases", -negation, OR; the last word matches as a beginning too. Without `q` only filters count.
+    """`q`: words, "phrases", -negation, OR; the last word also as a beginning. Without `q` only the filters count.
 
     `sort` is by relevance where there is a `q`, else by what sells best. `facets=true` asks for counts by facet.
     """
@@ -85,13 +86,20 @@ async def _search(request: SearchProducts, q: str, wanted: Wanted, work: Work) -
     searched = bool(q.strip())
     query = (await query_of(q, work))._asdict() if searched else {}
     shape: dict[str, Any] = {"filters": wanted.filters, "attributes": wanted.attributes, "searched": searched}
+    if request.facets and not wanted.values:  # what is found is what is counted: one look-up will do
+        counted = f", {KEYS}, '{{}}'::text[] as failed", COUNTS
+        statement = search_statement(request.sort_name, after=bool(after), counted=counted, **shape)
+        rows = await work.db.all(statement, **query, **after, count=request.limit + 1, steps=PRICE_STEPS_MINOR)
+        return rows, facets_of(Count(**count) for count in orjson.loads(rows[0].counts or "[]"))
     page = search_statement(request.sort_name, after=bool(after), **shape)
     pending = work.db.enqueue(page, **query, **wanted.values, **after, count=request.limit + 1)
     if not request.facets:
         return await pending.all(), None
     names = {f"name_{number}": f"attribute:{name}" for number, name in enumerate(request.attributes())}
-    counted = work.db.enqueue(facets_statement(**shape), **query, **wanted.values, **names, steps=PRICE_STEPS_MINOR)
-    return await pending.all(), facets_of(await counted.all())
+    pending_counts = work.db.enqueue(
+        facets_statement(**shape), **query, **wanted.values, **names, steps=PRICE_STEPS_MINOR
+    )
+    return await pending.all(), facets_of(await pending_counts.all())
 
 
 def _item(row: Row, request: SearchProducts) -> bytes:

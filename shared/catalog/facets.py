@@ -1,6 +1,7 @@
 """How many products a search would find by category, price, availability and attribute, were one more filter chosen."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -51,22 +52,10 @@ class Facets(View):
     attribute: dict[str, list[FacetValue]]
 
 
-@cache
-def facets_statement(filters: tuple[str, ...], attributes: int, *, searched: bool) -> TextClause:
-    """Counts by facet and value. What a facet counts, all filters but its own let through.
+KEYS = "s.category_id, s.price_minor, s.currency, s.availability, s.attributes"
+"""What is counted by."""
 
-    `failed` names the facets whose filters a product fails.
-    """
-    facet_of = {"price_min": "'price'", "price_max": "'price'", "currency": "'price'"}
-    facets = [*(facet_of.get(name, f"'{name}'") for name in filters), *(f":name_{n}" for n in range(attributes))]
-    fails = ", ".join(
-        f"case when ({condition}) then null else {facet} end"
-        for facet, condition in zip(facets, conditions(filters, attributes), strict=True)
-    )
-    failed = f"array_remove(array[{fails}]::text[], null)" if fails else "array[]::text[]"
-    keys = f"s.category_id, s.price_minor, s.currency, s.availability, s.attributes, {failed} as failed"
-    return text(f"""
-with matched as materialized ({matched(keys, [], searched=searched)})
+COUNTS = f"""
 select 'category' as facet, c.slug as value, c.name as label, sum(direct.count)::bigint as count
 from (
   select category_id, count(*) as count from matched where failed <@ array['category'] group by category_id
@@ -91,10 +80,39 @@ select 'attribute', attribute, null, count from (
 ) as placed
 where place <= {VALUES_AT_MOST}
 order by facet, count desc, value
-""").execution_options(planned="anew")  # noqa: S608 - made of constants
+"""  # noqa: S608 - made of constants
+"""Selects the counts from `matched`, which has KEYS and `failed`."""
 
 
-def facets_of(rows: Iterable[Row]) -> Facets:
+@cache
+def facets_statement(filters: tuple[str, ...], attributes: int, *, searched: bool) -> TextClause:
+    """Counts by facet and value. What a facet counts, all filters but its own let through.
+
+    `failed` names the facets whose filters a product fails.
+    """
+    facet_of = {"price_min": "'price'", "price_max": "'price'", "currency": "'price'"}
+    facets = [*(facet_of.get(name, f"'{name}'") for name in filters), *(f":name_{n}" for n in range(attributes))]
+    fails = ", ".join(
+        f"case when ({condition}) then null else {facet} end"
+        for facet, condition in zip(facets, conditions(filters, attributes), strict=True)
+    )
+    failed = f"array_remove(array[{fails}]::text[], null)" if fails else "array[]::text[]"
+    keys = f"{KEYS}, {failed} as failed"
+    found = matched(keys, [], searched=searched)
+    return text(f"with matched as materialized ({found}) {COUNTS}").execution_options(planned="anew")
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One row of COUNTS."""
+
+    facet: str
+    value: str
+    label: str | None
+    count: int
+
+
+def facets_of(rows: Iterable[Row | Count]) -> Facets:
     by_facet: dict[str, list[Row]] = {"category": [], "availability": [], "price": [], "attribute": []}
     for row in rows:
         by_facet[row.facet].append(row)

@@ -110,21 +110,34 @@ def matched(keys: str, found: list[str], *, searched: bool) -> str:
 
 @cache
 def search_statement(
-    sort_name: str, filters: tuple[str, ...], attributes: int, *, searched: bool, after: bool
+    sort_name: str,
+    filters: tuple[str, ...],
+    attributes: int,
+    *,
+    searched: bool,
+    after: bool,
+    counted: tuple[str, str] = ("", ""),
 ) -> TextClause:
-    """One page with the number of all matches. `searched` is false where only filters are given."""
+    """One page with the number of all matches. `searched` is false where only filters are given.
+
+    `counted` are more columns of the matches, and a query that counts them: its rows stand in the first row as JSON.
+    """
+    columns, counts = counted
     sort = SORTS[sort_name]
     key = RANK if sort.column == "rank" else f"s.{sort.column}"
     where = f"where {beyond(sort, 'key')}" if after else ""
     read = f"case p.description when '' then p.title else left(p.description, {READ}) end"
     snippet = f"ts_headline('english', {read}, {QUERY_OF_FOUND}, '{HEADLINE}')"
+    once = f"case when coalesce(page.place, 1) = 1 then (select json_agg(c) from ({counts}) as c)::text end"  # noqa: S608
     return text(f"""
 with matched as materialized (
-  {matched(f"{key} as key", conditions(filters, attributes), searched=searched)}
+  {matched(f"{key} as key{columns}", conditions(filters, attributes), searched=searched)}
 ), page as (
-  select * from matched {where} order by {order(sort, "key")} limit :count
+  select product_id, key, row_number() over (order by {order(sort, "key")}) as place
+  from matched {where} order by {order(sort, "key")} limit :count
 )
-select t.total, page.product_id, page.key, l.document, l.stock, {snippet if searched else "null"} as snippet
+select t.total, page.product_id, page.key, l.document, l.stock, {snippet if searched else "null"} as snippet,
+  {once if counts else "null"} as counts
 from (select count(*) as total from matched) t
 left join page on true
 left join catalog.listings l on l.product_id = page.product_id
