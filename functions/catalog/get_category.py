@@ -1,6 +1,8 @@
 """Show a category with the way to it, what stands below it, and how many products (PROD-007)."""
 
+from typing import Annotated
 from uuid import UUID
+from zlib import crc32
 
 from sqlalchemy import text
 
@@ -8,7 +10,7 @@ from shared.catalog.listings import Breadcrumb
 from shared.catalog.problems import UnknownCategory
 from shared.catalog.products import CategoryName
 from shared.catalog.tables import categories, search_entries
-from shared.runtime import Request, View, Work, http
+from shared.runtime import Document, Request, View, Work, http
 
 CATEGORY = text("""
 select c.id, c.slug, c.name, c.parent_id, c.version,
@@ -41,9 +43,10 @@ class GetCategory(Request):
 
 
 @http("GET /v1/categories/{category}", role="public", cache_s=30, reads=[categories, search_entries])
-async def get_category(request: GetCategory, work: Work) -> CategoryPage:
-    """Raises UnknownCategory."""
+async def get_category(request: GetCategory, work: Work) -> Annotated[Document, CategoryPage]:
+    """Its products, children and way change without a new version. Raises UnknownCategory."""
     row = await work.db.one(CATEGORY, category=request.category)
     if row is None:
         raise UnknownCategory(category=request.category)
-    return CategoryPage.model_validate(row._asdict())
+    page = CategoryPage.model_validate(row._asdict()).model_dump_json().encode()
+    return Document(page, f"{row.version}.{crc32(page):x}")

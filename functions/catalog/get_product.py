@@ -1,6 +1,7 @@
 """Show one product on sale, with its stock and where it stands (PROD-004, PROD-011)."""
 
 from typing import Annotated
+from zlib import crc32
 
 from sqlalchemy import text
 
@@ -45,5 +46,7 @@ async def get_product(request: GetProduct, work: Work) -> Annotated[Document, Li
     row = await work.db.one(LISTING, product=request.product)
     if row is None:
         raise UnknownProduct(product=request.product)
-    crumbs = row.breadcrumbs or "[]"
-    return Document(shown(row.document, row.stock, request.fields, breadcrumbs=crumbs), f"{row.version}.{row.stock_at}")
+    tag = f"{row.version}.{row.stock_at}"
+    if row.breadcrumbs:  # a category above it may have another name, or stand elsewhere
+        tag += f".{crc32(row.breadcrumbs.encode()):x}"
+    return Document(shown(row.document, row.stock, request.fields, breadcrumbs=row.breadcrumbs or "[]"), tag)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from shared.catalog.events import ProductArchived, ProductPublished, ProductUpdated
 from shared.catalog.products import (
@@ -10,6 +10,7 @@ from shared.catalog.products import (
     CategoryName,
     Description,
     MediaList,
+    Moment,
     Product,
     ProductName,
     Slug,
@@ -42,7 +43,7 @@ class UpdateProduct(Request):
     tax_class: TaxClass = ""
     variants: Variants = ()
     status: Status = "draft"
-    publish_at: AwareDatetime | None = None
+    publish_at: Moment | None = None
 
     def changes(self) -> dict[str, Any]:
         said = self.model_fields_set - {"product", "expected_version", "category", "attributes"}

@@ -60,7 +60,8 @@ class Shelf:
         contents = [entry.content for entry in entries if entry.content is not None]
         skus = sorted({variant.sku for content in contents for variant in content.variants})
         names = sorted({content.category for content in contents if content.category})
-        found = work.db.enqueue(BY_NAMES, slugs=sorted({entry.slug for entry in entries}), skus=skus)
+        slugs = sorted({entry.slug for entry in entries if entry.content is not None})
+        found = work.db.enqueue(BY_NAMES, slugs=slugs, skus=skus)
         owners = work.db.enqueue(OWNERS, skus=skus)
         categories = await work.db.all(CATEGORIES, names=names)
         return cls(
@@ -82,7 +83,9 @@ class Shelf:
         else:
             unsaid = {"category"} if content.slug else {"category", "slug"}
             said = {name: getattr(content, name) for name in content.model_fields_set - unsaid}
-            after = changed(before, said | ({"category_id": category_id} if content.category else {}), work.now)
+            if "category" in content.model_fields_set:
+                said["category_id"] = category_id
+            after = changed(before, said, work.now)
         if taken := [sku for sku in after.skus if self.owners.get(sku, after.id) != after.id]:
             return Outcome(
                 entry.rows, entry.slug, "failed", [f"sku: {sku} belongs to another product" for sku in taken]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
@@ -74,6 +74,16 @@ Description = Annotated[str, Field(max_length=10_000)]
 CategoryName = Annotated[str, Field(min_length=1, max_length=200, examples=["mugs"])]
 """How a category is called: by its slug or its id."""
 MediaList = Annotated[tuple[Media, ...], Field(max_length=50)]
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be between the years 1 and 9999 in UTC") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 TaxClass = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$", examples=["standard"])]
 Variants = Annotated[tuple[Variant, ...], Field(min_length=1, max_length=100)]
 
@@ -89,7 +99,7 @@ class Content(Request):
     tax_class: TaxClass = "standard"
     variants: Variants
     status: Status = "published"
-    publish_at: AwareDatetime | None = None
+    publish_at: Moment | None = None
     slug: Slug | None = None
 
     @model_validator(mode="after")

@@ -23,7 +23,7 @@ AT_MOST = 2_000
 BEGUN_AT_MOST = 50
 """So many words stand for the beginning that was typed last, the shortest first."""
 
-_WORD = re.compile(r"[^\W_]{3,}")
+_WORD = re.compile(r"[^\W_]{3,64}")
 _OR = re.compile(r"(?:^|.*\s)or(?:\s|$)", re.IGNORECASE | re.DOTALL)
 
 

@@ -1,7 +1,8 @@
 """Products as rows of a file, CSV or NDJSON: how they are read and how they are written, the one as the other.
 
 NDJSON has a product per line, as it is created by the API. CSV (RFC 4180) has a variant per row: rows of one `slug`
-that follow each other are one product, whose own cells may be empty after the first row.
+that follow each other are one product, whose own cells may be empty after the first row. An empty cell says nothing;
+where there are columns of attributes, they are all the attributes that a product has.
 """
 
 import csv
@@ -80,30 +81,50 @@ def _from_ndjson(said: str) -> Iterator[Entry]:
 
 
 def _from_csv(said: str) -> Iterator[Entry]:
-    reader = csv.reader(io.StringIO(said, newline=""), strict=True)
+    lines = _Lines(said)
+    reader = csv.reader(lines, strict=True)
     try:
         header = next(reader, [])
     except csv.Error as error:
         raise _refused(f"The header cannot be read: {error}.") from None
     _check_header(header)
-    for _, group in groupby(_numbered(reader, header), key=lambda row: row[1].get("slug") or row[0]):
+    for _, group in groupby(_numbered(reader, lines, header), key=lambda row: row[1].get("slug") or row[0]):
         rows = list(group)
         errors = [f"row {number}: {error}" for number, _, error in rows if error]
         numbers = range(rows[0][0], rows[-1][0] + 1)
-        yield _entry(numbers, *_product_of([cells for _, cells, _ in rows], errors))
+        own, faults = _product_of(rows)
+        if any(name.startswith("attribute:") for name in header):
+            own["attributes"] = _prefixed(rows[0][1], "attribute")
+        yield _entry(numbers, own, errors + faults)
 
 
-def _numbered(reader: Any, header: Sequence[str]) -> Iterator[tuple[int, dict[str, str], str | None]]:
+class _Lines:
+    """The lines of a file, and those taken for the row that is being read."""
+
+    def __init__(self, said: str) -> None:
+        self._all = io.StringIO(said, newline="")
+        self.taken: list[str] = []
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        self.taken.append(next(self._all))
+        return self.taken[-1]
+
+
+def _numbered(reader: Any, lines: _Lines, header: Sequence[str]) -> Iterator[tuple[int, dict[str, str], str | None]]:
     """Each row with its number, its cells that are not empty, and what is wrong with it."""
     number = 0
     while True:
         number += 1
+        lines.taken.clear()
         try:
             row = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield number, {}, f"Not CSV: {error}."
+            yield number, _slug_in(lines.taken, header), f"Not CSV: {error}."
             continue
         if not row:
             number -= 1
@@ -112,8 +133,17 @@ def _numbered(reader: Any, header: Sequence[str]) -> Iterator[tuple[int, dict[st
         yield number, {name: cell for name, cell in zip(header, row, strict=False) if cell}, fault
 
 
+def _slug_in(lines: Sequence[str], header: Sequence[str]) -> dict[str, str]:
+    """To which product a row belongs that cannot be read, so that this one is not taken for whole without it."""
+    try:
+        cells = next(csv.reader(lines), [])
+    except csv.Error:
+        cells = []
+    return {name: cell for name, cell in zip(header, cells, strict=False) if name == "slug" and cell}
+
+
 def _check_header(header: Sequence[str]) -> None:
-    known = [name for name in header if name in COLUMNS or name.partition(":")[0] in ("attribute", "option")]
+    known = [name for name in header if name in COLUMNS or name.startswith(("attribute:", "option:"))]
     if unknown := sorted(set(header) - set(known)):
         raise _refused(f"Unknown columns: {', '.join(unknown)[:200]}.")
     if len(set(header)) < len(header):
@@ -122,22 +152,21 @@ def _check_header(header: Sequence[str]) -> None:
         raise _refused(f"Columns are missing: {', '.join(missing)}.")
 
 
-def _product_of(rows: list[dict[str, str]], errors: list[str]) -> tuple[dict[str, Any], list[str]]:
-    first = rows[0]
+def _product_of(rows: Sequence[tuple[int, dict[str, str], str | None]]) -> tuple[dict[str, Any], list[str]]:
+    _, first, _ = rows[0]
     own: dict[str, Any] = {name: first[name] for name in OWN if name in first}
-    own["attributes"] = _prefixed(first, "attribute")
-    for later in rows[1:]:
-        errors += [
-            f"{name}: two rows of one product differ"
-            for name, cell in later.items()
-            if (name in OWN or name.startswith("attribute:")) and cell != first.get(name)
-        ]
+    errors = [
+        f"{name}: two rows of one product differ"
+        for _, later, _ in rows[1:]
+        for name, cell in later.items()
+        if (name in OWN or name.startswith("attribute:")) and cell != first.get(name)
+    ]
     if "media" in own:
         try:
             own["media"] = orjson.loads(own["media"])
         except orjson.JSONDecodeError:
             errors.append("media: not JSON")
-    own["variants"] = [_variant_of(row) for row in rows]
+    own["variants"] = [_variant_of(cells) for _, cells, _ in rows]
     return own, errors
 
 

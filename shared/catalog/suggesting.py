@@ -20,7 +20,7 @@ WORDS = 20
 FITTING = 200
 """So many products of these words are looked at."""
 
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"[^\W_]{1,64}")
 
 _APART = "' ' || translate({}, '-/.,+&()''\"', '          ')"
 """A text whose words stand after a space each."""

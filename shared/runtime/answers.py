@@ -93,9 +93,23 @@ def key_of(cursor: str | None, *kinds: Callable[[Any], Any]) -> tuple[Any, ...] 
         parts = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(parts, list):
             raise TypeError(parts)
-        return tuple(kind(part) for kind, part in zip(kinds, parts, strict=True))
-    except (ValueError, TypeError):
+        key = tuple(kind(part) for kind, part in zip(kinds, parts, strict=True))
+        if not all(map(_is_bindable, key)):
+            raise ValueError(parts)
+        return key
+    except (ValueError, TypeError, OverflowError):
         raise ValidationFailed(errors=[{"pointer": "/cursor", "detail": "This is no cursor of this list."}]) from None
+
+
+def _is_bindable(part: Any) -> bool:
+    """Whether Postgres has such a value at all."""
+    match part:
+        case int():
+            return -(2**63) <= part < 2**63
+        case str():
+            return "\x00" not in part
+        case _:
+            return True
 
 
 def json_of(value: Any) -> bytes:

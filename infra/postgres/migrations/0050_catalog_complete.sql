@@ -135,9 +135,9 @@ return (
   ) as every
 );
 
--- "red/white" is two words to a shopper, and a path to the parser of text.
+-- "red/white" is two words to a shopper, and a path to the parser of text. Tags stay whole: it reads over them.
 create function catalog.apart(said text) returns text immutable strict parallel safe language sql
-return replace(said, '/', ' ');
+return replace(replace(replace(said, '</', U&'\E002'), '/', ' '), U&'\E002', '</');
 
 -- What a product is called: its words by their stems and as they are written, so that a prefix of either is found.
 -- SKUs stand also in one piece. Places are kept of stems alone: these are what ranks and phrases go by.

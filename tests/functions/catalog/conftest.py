@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from functions.catalog.search_products import search_products
 from functions.catalog.update_category import update_category
 from functions.catalog.update_product import update_product
 from shared.runtime.answers import Answer
+from shared.runtime.settings import Settings
 from tests.conftest import Ask, Books, Run
 
 STAFF = ("admin",)
@@ -89,7 +91,7 @@ class Catalogue:
     async def inspect(self, name: str) -> Any:
         return await self._done(self.ask(inspect_product, f"/v1/admin/products/{name}", roles=STAFF), 200)
 
-    async def show(self, name: str, query: str = "", **headers: str) -> Answer:
+    async def show(self, name: str, query: str = "", **headers: Any) -> Answer:
         return await self.ask(get_product, f"/v1/products/{name}?{query}", **headers)
 
     async def page(self, query: str = "") -> Any:
@@ -114,7 +116,7 @@ class Catalogue:
         listed = await self._done(self.ask(list_categories, "/v1/categories?counts=true"), 200)
         return [f"{'.' * node['depth']}{node['slug']} {node['products']}" for node in listed["categories"]]
 
-    async def show_category(self, name: str, **headers: str) -> Answer:
+    async def show_category(self, name: str, **headers: Any) -> Answer:
         return await self.ask(get_category, f"/v1/categories/{name}", **headers)
 
     async def move(self, name: str, version: int, parent: str | None, **fields: Any) -> Answer:
@@ -122,7 +124,7 @@ class Catalogue:
         path = f"/v1/categories/{name}/place"
         return await self.ask(move_category, path, body, roles=STAFF, if_match=f'"{version}"')
 
-    async def rename(self, name: str, version: int, **patch: Any) -> Answer:
+    async def rename(self, name: str, version: int, /, **patch: Any) -> Answer:
         return await self.ask(update_category, f"/v1/categories/{name}", patch, roles=STAFF, if_match=f'"{version}"')
 
     async def remove(self, name: str, version: int, query: str = "") -> Answer:
@@ -131,7 +133,7 @@ class Catalogue:
     async def bring(self, file: str | bytes, media_type: str = CSV) -> Any:
         return await self._done(self.try_bring(file, media_type), 200)
 
-    async def try_bring(self, file: str | bytes, media_type: str = CSV, **headers: str) -> Answer:
+    async def try_bring(self, file: str | bytes, media_type: str = CSV, **headers: Any) -> Answer:
         body = file.encode() if isinstance(file, str) else file
         path = "/v1/admin/product-import"
         return await self.ask(import_products, path, body, roles=STAFF, content_type=media_type, **headers)
@@ -158,6 +160,12 @@ class Catalogue:
 
 
 @pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Tests may ask as often as they like."""
+    return replace(settings, rate_limit_scale=0)
+
+
+@pytest.fixture
 def catalogue(ask: Ask, db: Books) -> Catalogue:
     return Catalogue(ask, db)
 
@@ -170,18 +178,20 @@ async def books_agree(db: Books, run: Run) -> AsyncIterator[None]:
     assert rebuilt.differences == []
     assert await db.all(BROKEN_STREAMS) == []
     versions = {str(row.id): str(row.version) for row in await db.all("select id, version from catalog.products")}
+    rehomed = await db.all("select id from platform.outbox where type = 'shop.catalog.category.deleted.v1'")
     for row in await db.all(LATEST):
         if row.type == "shop.catalog.product.deleted.v1":
             assert row.key not in versions
-        else:
+        elif not rehomed:  # of the products of a category that is deleted, nothing is said one by one
             assert versions[row.key] == row.version
 
 
 async def walked(page: Callable[[str], Awaitable[Any]], query: str) -> list[Any]:
     """All items of a list, page by page."""
-    items, cursor = [], ""
-    while cursor is not None:
-        found = await page(f"{query}&cursor={cursor}" if cursor else query)
+    found = await page(query)
+    items = list(found["items"])
+    query = query.partition("&cursor=")[0]
+    while found["next_cursor"]:
+        found = await page(f"{query}&cursor={found['next_cursor']}")
         items += found["items"]
-        cursor = found["next_cursor"]
     return items

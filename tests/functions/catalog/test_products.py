@@ -9,6 +9,7 @@ from functions.catalog.create_product import CreateProduct, create_product
 from functions.catalog.inspect_products import inspect_products
 from functions.catalog.update_product import update_product
 from shared.catalog.events import ProductCreated, ProductPublished
+from shared.runtime import Event
 from tests.conftest import ADMIN, Ask, Books, Run
 from tests.functions.catalog.conftest import STAFF, Catalogue, product, refusal, said, walked
 
@@ -66,8 +67,9 @@ async def test_creating_says_so(run: Run) -> None:
     kept, emitted = await run(create_product, CreateProduct.model_validate(product("mug")), caller=ADMIN)
     draft, alone = await run(create_product, CreateProduct.model_validate(product("cup", status="draft")), caller=ADMIN)
 
-    snapshot = kept.model_dump()
-    assert emitted == [ProductCreated.model_validate(snapshot), ProductPublished.model_validate(snapshot)]
+    said = kept.model_dump()
+    expected: list[Event] = [ProductCreated.model_validate(said), ProductPublished.model_validate(said)]
+    assert emitted == expected
     assert alone == [ProductCreated.model_validate(draft.model_dump())]
     assert (draft.published_at, draft.version) == (None, 1)
 
@@ -294,7 +296,7 @@ async def test_a_product_off_sale_is_deleted_and_its_names_are_free(catalogue: C
     assert (await catalogue.try_delete("mug", 2)).status == 204
     assert refusal(await catalogue.try_delete("mug", 2)) == (404, "unknown-product")
 
-    assert await db.all("select from catalog.variants") == []
+    assert await db.all("select sku from catalog.variants") == []
     assert await db.value("select product_id from catalog.stock where sku = 'mug'") is None
     again = await catalogue.create("mug", slug="mug")
     assert again["version"] == 1
