@@ -58,6 +58,7 @@ HTTP: dict[str, Called] = {
     "export_products": Called("/v1/admin/product-export", 200),
     "rebuild_catalog": Called("/v1/admin/catalog-rebuild", 200, {"part": "listings"}),
     "search_products": Called("/v1/search?q=mug&facets=true", 200),
+    "suggest_searches": Called("/v1/search/suggestions?q=mug", 200),
     "create_category": Called("/v1/categories", 201, {"name": "Mugs"}),
     "list_categories": Called("/v1/categories?counts=true", 200),
     "get_category": Called("/v1/categories/none", 404),
