@@ -28,6 +28,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 SORTS = ("newest", "price", "title", "best_selling")
 TO_BE_HAD = ("in_stock", "low", "backorder")
 
+STAFF_STOCK, PUBLIC_STOCK = ("ON HAND", "HELD", "COMMITTED", "AVAILABLE", "STATUS"), ("AVAILABILITY",)
+
 
 def _price(item: Mapping[str, Any]) -> str:
     prices = [variant["price_minor"] for variant in item["variants"]]
@@ -249,8 +251,7 @@ def _product(found: Mapping[str, Any]) -> str:
             ("Updated", found["updated_at"]),
         ]
     )
-    # Staff are told units, the public a status.
-    headings = ("ON HAND", "HELD", "COMMITTED", "AVAILABLE") if "status" in found else ("AVAILABILITY",)
+    headings = STAFF_STOCK if "status" in found else PUBLIC_STOCK
     rows = [
         (
             variant["sku"],
@@ -266,10 +267,10 @@ def _product(found: Mapping[str, Any]) -> str:
 def _stock(level: Mapping[str, Any] | None, headings: Sequence[str]) -> Sequence[str]:
     if level is None:
         return ["-"] * len(headings)
-    if "status" in level:
+    if headings == PUBLIC_STOCK:
         return [level["status"]]
     if not level["tracked"]:
-        return ["-", "-", "-", "untracked"]
+        return ["-", "-", "-", "untracked", level["status"]]
     return [str(level[heading.lower().replace(" ", "_")]) for heading in headings]
 
 
