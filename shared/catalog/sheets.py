@@ -125,7 +125,8 @@ def _check_header(header: Sequence[str]) -> None:
 def _product_of(rows: list[dict[str, str]], errors: list[str]) -> tuple[dict[str, Any], list[str]]:
     first = rows[0]
     own: dict[str, Any] = {name: first[name] for name in OWN if name in first}
-    own["attributes"] = _prefixed(first, "attribute")
+    if attributes := _prefixed(first, "attribute"):
+        own["attributes"] = attributes
     for later in rows[1:]:
         errors += [
             f"{name}: two rows of one product differ"
