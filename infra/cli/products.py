@@ -137,12 +137,12 @@ def search_products(
 
     "A phrase" stands in quotes that the shell leaves alone; OR stands between words; -word, after --, leaves out.
     """
-    said = {"q": " ".join(words), **({"facets": "true"} if facets else {})}
-    where = asked(f"/v1/search?{urlencode(said)}", category, sort, attribute, available)
+    q = " ".join(words)
+    where = asked(f"/v1/search?{urlencode({'q': q})}", category, sort, attribute, available)
 
     async def work() -> tuple[dict[str, Any], list[dict[str, Any]]]:
         async with as_told(connection) as shop:
-            about = (await shop.get(f"{where}&limit=1", roles=PUBLIC)).body
+            about = (await shop.get(f"{where}&limit=1&facets={'true' if facets else 'false'}", roles=PUBLIC)).body
             return about, await shop.items(where, roles=PUBLIC, at_most=limit)
 
     about, items = run(work())
@@ -152,7 +152,7 @@ def search_products(
         return
     if output is None:
         if about["did_you_mean"]:
-            click.echo(f"Nothing was found for {said['q']!r}; this is for {about['did_you_mean']!r}.")
+            click.echo(f"Nothing was found for {q!r}; this is for {about['did_you_mean']!r}.")
         count = f"{about['total']:,}" if about["total_is_exact"] else f"more than {about['total']:,}"
         click.echo(f"Found: {count}, shown: {len(items)}.\n" if items else f"Found: {count}.")
     if items or output:
