@@ -28,6 +28,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 SORTS = ("newest", "price", "title", "best_selling")
 TO_BE_HAD = ("in_stock", "low", "backorder")
 
+STAFF_STOCK, PUBLIC_STOCK = ("ON HAND", "HELD", "COMMITTED", "AVAILABLE", "STATUS"), ("AVAILABILITY",)
+
 
 def _price(item: Mapping[str, Any]) -> str:
     prices = [variant["price_minor"] for variant in item["variants"]]
@@ -135,12 +137,12 @@ def search_products(
 
     "A phrase" stands in quotes that the shell leaves alone; OR stands between words; -word, after --, leaves out.
     """
-    said = {"q": " ".join(words), **({"facets": "true"} if facets else {})}
-    where = asked(f"/v1/search?{urlencode(said)}", category, sort, attribute, available)
+    q = " ".join(words)
+    where = asked(f"/v1/search?{urlencode({'q': q})}", category, sort, attribute, available)
 
     async def work() -> tuple[dict[str, Any], list[dict[str, Any]]]:
         async with as_told(connection) as shop:
-            about = (await shop.get(f"{where}&limit=1", roles=PUBLIC)).body
+            about = (await shop.get(f"{where}&limit=1&facets={'true' if facets else 'false'}", roles=PUBLIC)).body
             return about, await shop.items(where, roles=PUBLIC, at_most=limit)
 
     about, items = run(work())
@@ -150,7 +152,7 @@ def search_products(
         return
     if output is None:
         if about["did_you_mean"]:
-            click.echo(f"Nothing was found for {said['q']!r}; this is for {about['did_you_mean']!r}.")
+            click.echo(f"Nothing was found for {q!r}; this is for {about['did_you_mean']!r}.")
         count = f"{about['total']:,}" if about["total_is_exact"] else f"more than {about['total']:,}"
         click.echo(f"Found: {count}, shown: {len(items)}.\n" if items else f"Found: {count}.")
     if items or output:
@@ -249,8 +251,7 @@ def _product(found: Mapping[str, Any]) -> str:
             ("Updated", found["updated_at"]),
         ]
     )
-    # Staff are told units, the public a status.
-    headings = ("ON HAND", "HELD", "COMMITTED", "AVAILABLE") if "status" in found else ("AVAILABILITY",)
+    headings = STAFF_STOCK if "status" in found else PUBLIC_STOCK
     rows = [
         (
             variant["sku"],
@@ -266,10 +267,10 @@ def _product(found: Mapping[str, Any]) -> str:
 def _stock(level: Mapping[str, Any] | None, headings: Sequence[str]) -> Sequence[str]:
     if level is None:
         return ["-"] * len(headings)
-    if "status" in level:
+    if headings == PUBLIC_STOCK:
         return [level["status"]]
     if not level["tracked"]:
-        return ["-", "-", "-", "untracked"]
+        return ["-", "-", "-", "untracked", level["status"]]
     return [str(level[heading.lower().replace(" ", "_")]) for heading in headings]
 
 

@@ -38,6 +38,7 @@ def text(url: str, issuer: Issuer, directory: Path, took_s: float) -> str:
         "  To try, once the tokens are pasted:",
         "",
         f"curl -s {url}/v1/products",
+        f"curl -s '{url}/v1/search?q=mug&facets=true'",
         place,
         f'curl -s {url}/v1/orders -H "Authorization: Bearer $CUSTOMER"',
         f'curl -s {url}/v1/stock/MUG-BLUE -H "Authorization: Bearer $ADMIN"',

@@ -202,6 +202,15 @@ def test_a_run_that_is_stopped_is_gone_on_with(shop_url: str, tmp_path: Path, se
     assert not kept.exists()
 
 
+def test_nothing_is_left_behind_where_no_shop_answers(tmp_path: Path, unused_tcp_port: int) -> None:
+    file = sheet(tmp_path / "pots.csv", ["pot"])
+
+    told = kn_shop(f"http://127.0.0.1:{unused_tcp_port}", "product", "import", str(file))
+
+    assert told.exit_code == 3
+    assert [*tmp_path.iterdir()] == [file]
+
+
 def test_a_report_that_begins_late_says_so(shop_url: str, tmp_path: Path) -> None:
     file = sheet(tmp_path / "jugs.csv", ["jug-1", "jug-2"])
     command = ["product", "import", str(file), "--part-rows", "2"]
