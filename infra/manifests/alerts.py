@@ -14,8 +14,8 @@ from shared.orders.events import OrderCancelled, OrderConfirmed, OrderCreated, O
 from shared.payments.events import PaymentAuthorized, PaymentDeclined, PaymentUnknown
 from shared.runtime.declare import Declaration, OnEvent, Timer
 
-RUNBOOKS = "https://kn-shop.example/docs/runbooks"
-"""Where you publish docs/runbooks."""
+RUNBOOKS = "docs/runbooks"
+"""Where the runbooks lie in this repository."""
 
 LATE_S = 60
 FEW = 5

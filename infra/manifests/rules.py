@@ -103,7 +103,7 @@ def _alerts(written: Iterable[Alert]) -> list[Manifest]:
             "expr": alert.expr,
             "for": alert.wait,
             "labels": {"severity": alert.severity, **dict(alert.labels)},
-            "annotations": {"summary": alert.summary, "runbook_url": f"{RUNBOOKS}/{alert.runbook}.md"},
+            "annotations": {"summary": alert.summary, "runbook": f"{RUNBOOKS}/{alert.runbook}.md"},
         }
         for alert in written
     ]
