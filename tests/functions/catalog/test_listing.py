@@ -135,19 +135,19 @@ async def test_a_products_etag_is_its_version_and_its_stock(catalogue: Catalogue
     assert await catalogue.listed("availability=low") == ["mugs"]
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "limit=0", "limit=101", "limit=x", "price_min=-1", "price_max=1e3", "currency=pounds", "availability=maybe",
-        "attribute=colour", "attribute=:red", "attribute=colour:", "fields=", "fields=title,secret", "sort=random",
-        "sort=relevance", "sort=--price", "price_min=99999999999999999999", "category=", "nonsense=1",
-        "currency=GBP&currency=EUR", "category=a&category=b", f"attribute=a:{'b' * 400}",
-        "&".join(f"attribute=a:{number}" for number in range(21)),
-    ],
-)  # fmt: skip
-async def test_a_query_that_makes_no_sense_is_refused(ask: Ask, query: str) -> None:
-    answer = await ask(list_products, f"/v1/products?{query}")
-    assert refusal(answer) == (422, "validation-failed"), query
+SENSELESS = [
+    "limit=0", "limit=101", "limit=x", "price_min=-1", "price_max=1e3", "currency=pounds", "availability=maybe",
+    "attribute=colour", "attribute=:red", "attribute=colour:", "fields=", "fields=title,secret", "sort=random",
+    "sort=relevance", "sort=--price", "price_min=99999999999999999999", "category=", "nonsense=1",
+    "currency=GBP&currency=EUR", "category=a&category=b", f"attribute=a:{'b' * 400}",
+    "&".join(f"attribute=a:{number}" for number in range(21)),
+]  # fmt: skip
+
+
+async def test_a_query_that_makes_no_sense_is_refused(ask: Ask) -> None:
+    for query in SENSELESS:
+        answer = await ask(list_products, f"/v1/products?{query}")
+        assert refusal(answer) == (422, "validation-failed"), query
 
 
 async def test_a_category_that_is_none_is_said_so(catalogue: Catalogue, ask: Ask) -> None:

@@ -4,8 +4,6 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
 from functions.catalog.publish_due_products import AT_ONCE, publish_due_products
 from shared.catalog.events import ProductPublished
 from tests.conftest import NOW, Ask, Books, Run
@@ -44,16 +42,14 @@ async def test_times_are_told_in_utc(catalogue: Catalogue) -> None:
     assert (await catalogue.events())[0][1]["publish_at"] == "2030-06-01T10:00:00Z"
 
 
-@pytest.mark.parametrize(
-    "moment", ["2030-06-01T12:00:00", "0001-01-01T00:00:00+02:00", "9999-12-31T23:59:59-02:00", "tomorrow", "", 10**20]
-)
-async def test_what_is_no_time_is_refused(catalogue: Catalogue, moment: Any) -> None:
+async def test_what_is_no_time_is_refused(catalogue: Catalogue) -> None:
     await catalogue.create("mug", status="draft")
-    for answer in (
-        await catalogue.try_create("cup", status="draft", publish_at=moment),
-        await catalogue.try_update("mug", 1, publish_at=moment),
-    ):
-        assert (answer.status, [fault["pointer"] for fault in said(answer)["errors"]]) == (422, ["/publish_at"])
+    for moment in ("2030-06-01T12:00:00", "0001-01-01T00:00:00+02:00", "9999-12-31T23:59:59-02:00", "soon", "", 10**20):
+        for answer in (
+            await catalogue.try_create("cup", status="draft", publish_at=moment),
+            await catalogue.try_update("mug", 1, publish_at=moment),
+        ):
+            assert (answer.status, [fault["pointer"] for fault in said(answer)["errors"]]) == (422, ["/publish_at"])
 
 
 async def test_only_a_draft_has_a_time(catalogue: Catalogue, run: Run) -> None:

@@ -265,11 +265,9 @@ async def test_whatever_signs_come_together_are_answered(ask: Ask, typed: str) -
     assert answer.status == 200, typed
 
 
-@pytest.mark.parametrize(
-    "query", ["q=%00", f"q={'x' * 201}", "facets=perhaps", "q=a&q=b", "sort=best", "limit=0", "attribute=x", "fields=q"]
-)
-async def test_a_search_that_makes_no_sense_is_refused(ask: Ask, query: str) -> None:
-    assert refusal(await ask(search_products, f"/v1/search?{query}")) == (422, "validation-failed")
+async def test_a_search_that_makes_no_sense_is_refused(ask: Ask) -> None:
+    for query in ("q=%00", f"q={'x' * 201}", "facets=perhaps", "q=a&q=b", "sort=best", "attribute=x", "fields=q"):
+        assert refusal(await ask(search_products, f"/v1/search?{query}")) == (422, "validation-failed"), query
 
 
 async def test_cursors_and_categories_that_are_none(shop: Catalogue, ask: Ask) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -220,6 +221,16 @@ async def test_our_own_failure_says_nothing(runtime: Runtime) -> None:
     }
 
 
+@pytest.mark.parametrize("error", [psycopg.errors.UniqueViolation, psycopg.errors.ForeignKeyViolation])
+async def test_who_came_second_may_come_again(runtime: Runtime, error: type[Exception]) -> None:
+    async def overtaken(request: Any, work: Any) -> None:
+        raise error("Key (slug)=(secret) already exists.")
+
+    answer = await standing_in(runtime, list_products, overtaken).handle("GET", "/v1/products", b"", {}, b"")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert b"secret" not in answer.body
+
+
 def test_problems_are_one_of_a_kind() -> None:
     for kind, problem in PROBLEMS.items():
         assert kind == kind.lower()
@@ -228,11 +239,17 @@ def test_problems_are_one_of_a_kind() -> None:
 
 
 @settings(max_examples=50)
-@given(st.datetimes(), st.uuids(), st.text())
+@given(st.datetimes(), st.uuids(), st.text(st.characters(codec="utf-8", exclude_characters="\0")))
 def test_a_cursor_carries_its_key(at: Any, id: UUID, sku: str) -> None:
     cursor = cursor_of((at, id, sku))
     assert cursor.replace("-", "").replace("_", "").isalnum()
     assert key_of(cursor, type(at).fromisoformat, UUID, str) == (at, id, sku)
+
+
+@pytest.mark.parametrize("part", [2**63, 1e300, -1e300, "a\0b"])
+def test_a_cursor_holds_only_what_postgres_has_values_for(part: Any) -> None:
+    with pytest.raises(ValidationFailed):
+        key_of(cursor_of((part,)), type(part) if isinstance(part, str) else int)
 
 
 @pytest.mark.parametrize(
