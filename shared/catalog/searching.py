@@ -20,8 +20,8 @@ from shared.runtime import Work
 AT_MOST = 2_000
 """So many matches are ranked and counted; where there are more, totals say "at least"."""
 
-BEGUN_AT_MOST = 50
-"""So many words stand for the beginning that was typed last, the shortest first."""
+BEGUN_AT_MOST, BEGUN_BY_A_WORD = 50, 10
+"""So many words stand for the beginning that was typed last, the shortest first; fewer where it is a word itself."""
 
 _WORD = re.compile(r"[^\W_]{3,64}")
 _OR = re.compile(r"(?:^|.*\s)or(?:\s|$)", re.IGNORECASE | re.DOTALL)
@@ -46,7 +46,8 @@ class Query(NamedTuple):
 BEGUN = text(f"""
 select word from (
   select word from catalog.words where word > :last and word < :last || U&'\\+10FFFF' order by word limit 1000
-) as w order by length(word), word limit {BEGUN_AT_MOST}
+) as w order by length(word), word
+limit case when exists (select from catalog.words where word = :last) then {BEGUN_BY_A_WORD} else {BEGUN_AT_MOST} end
 """)  # noqa: S608 - a constant of ours
 
 
