@@ -74,6 +74,8 @@ async def test_one_key_makes_one_order_and_the_same_answer_byte_for_byte(ask: As
     other = await ask(place_order, "/v1/orders", wanting(mug=2), roles=CUSTOMER_ROLE, idempotency_key="k")
     without = await ask(place_order, "/v1/orders", wanting(mug=1), roles=CUSTOMER_ROLE)
 
+    counted = "ratelimit"  # goes down by one with each request, also with one that is repeated
+    del first.headers[counted], again.headers[counted]
     assert (first.status, first.body, first.headers) == (again.status, again.body, again.headers)
     assert (other.status, json.loads(other.body)["type"]) == (422, "urn:kn-shop:problem:idempotency-key-reused")
     assert (without.status, json.loads(without.body)["type"]) == (400, "urn:kn-shop:problem:idempotency-key-missing")
