@@ -110,6 +110,7 @@ BAD_ROWS = [
     ("x,X,s", "3 cells where the header has 4"),
     ("x,X,s,1,extra", "5 cells where the header has 4"),
     ('x,"X"y,s,1', "Not CSV"),
+    (f"x,{'X' * 140_000},s,1", "field larger than field limit"),
     ("x,,s,1", "title: Field required"),
     ("x,X,,1", "variants.0.sku"),
     ("x,X,s,", "variants.0.price_minor"),

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from functions.catalog.create_product import CreateProduct, create_product
+from functions.catalog.inspect_product import inspect_product
 from functions.catalog.inspect_products import inspect_products
 from functions.catalog.update_product import update_product
 from shared.catalog.events import ProductCreated, ProductPublished
@@ -312,6 +313,8 @@ async def test_keepers_see_every_product_by_slug(catalogue: Catalogue, ask: Ask)
     assert every[0] == await catalogue.inspect("m0")
     assert [item["slug"] for item in await walked(page, "limit=2&status=draft")] == ["mug-0", "mug-3", "mug-6"]
     assert (await ask(inspect_products, "/v1/admin/products?status=gone", roles=STAFF)).status == 422
+    nobody = await ask(inspect_product, "/v1/admin/products/nobody", roles=STAFF)
+    assert refusal(nobody) == (404, "unknown-product")
 
 
 async def test_only_admins_write(ask: Ask) -> None:
