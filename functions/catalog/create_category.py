@@ -2,9 +2,9 @@
 
 from sqlalchemy import insert
 
+from shared.catalog.content import CategoryName, Slug, slug_of
 from shared.catalog.events import CategoryCreated
 from shared.catalog.problems import SlugTaken
-from shared.catalog.products import CategoryName, Slug, slug_of
 from shared.catalog.tables import categories
 from shared.catalog.tree import NAMED, Category, Position, category_named, lock_tree, put_in_order
 from shared.runtime import Request, Work, http

@@ -1,7 +1,13 @@
 """Create a product with its variants (PROD-001)."""
 
+from shared.catalog.content import (
+    Content,
+    Product,
+    created,
+    news_of,
+)
 from shared.catalog.events import ProductCreated, ProductPublished
-from shared.catalog.products import Content, Product, category_id_of, created, keep, news_of
+from shared.catalog.products import category_id_of, keep
 from shared.catalog.tables import DERIVED, SOURCES, categories, products, variants
 from shared.runtime import Work, http
 

@@ -2,10 +2,10 @@
 
 from sqlalchemy import text
 
+from shared.catalog.content import CategoryName
 from shared.catalog.events import CategoryDeleted
 from shared.catalog.listings import list_now
 from shared.catalog.problems import CategoryCycle, CategoryInUse
-from shared.catalog.products import CategoryName
 from shared.catalog.tables import DERIVED, SOURCES, categories, products
 from shared.catalog.tree import Category, category_named, category_to_change, put_in_order
 from shared.runtime import Request, Work, http

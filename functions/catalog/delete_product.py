@@ -2,9 +2,10 @@
 
 from sqlalchemy import text
 
+from shared.catalog.content import ProductName
 from shared.catalog.events import ProductDeleted
 from shared.catalog.problems import ProductIsPublished
-from shared.catalog.products import ProductName, find_to_change
+from shared.catalog.products import find_to_change
 from shared.catalog.tables import products, variants
 from shared.runtime import Request, Work, http
 

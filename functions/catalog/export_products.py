@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from sqlalchemy import text
 
-from shared.catalog.products import Status, product_of, products_where
+from shared.catalog.content import Status
+from shared.catalog.products import product_of, products_where
 from shared.catalog.sheets import csv_header, csv_rows, ndjson_of
 from shared.catalog.tables import categories, products, variants
 from shared.runtime import Rate, Request, Stream, Work, http

@@ -6,9 +6,9 @@ from zlib import crc32
 
 from sqlalchemy import text
 
+from shared.catalog.content import CategoryName
 from shared.catalog.listings import Breadcrumb
 from shared.catalog.problems import UnknownCategory
-from shared.catalog.products import CategoryName
 from shared.catalog.tables import categories, search_entries
 from shared.runtime import Document, Request, View, Work, http
 

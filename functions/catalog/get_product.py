@@ -5,10 +5,11 @@ from zlib import crc32
 
 from sqlalchemy import text
 
+from shared.catalog.content import ProductName
 from shared.catalog.following import STOCK
 from shared.catalog.listings import Fields, Listing, shown
 from shared.catalog.problems import UnknownProduct
-from shared.catalog.products import PRODUCT_ID, ProductName
+from shared.catalog.products import PRODUCT_ID
 from shared.catalog.tables import categories, listings, products, stock, variants
 from shared.runtime import Document, Request, Work, http
 

@@ -1,7 +1,8 @@
 """Show a product to its keepers, on sale or not (PROD-004)."""
 
+from shared.catalog.content import Product, ProductName
 from shared.catalog.problems import UnknownProduct
-from shared.catalog.products import BY_NAME, Product, ProductName, product_of
+from shared.catalog.products import BY_NAME, product_of
 from shared.catalog.tables import products, variants
 from shared.runtime import Request, Work, http
 

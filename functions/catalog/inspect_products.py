@@ -1,6 +1,7 @@
 """List products for their keepers, on sale or not, by slug (PROD-003)."""
 
-from shared.catalog.products import Product, Status, product_of, products_where
+from shared.catalog.content import Product, Status
+from shared.catalog.products import product_of, products_where
 from shared.catalog.tables import products, variants
 from shared.runtime import Page, Paged, Work, http, key_of
 

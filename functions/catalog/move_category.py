@@ -2,9 +2,9 @@
 
 from sqlalchemy import text
 
+from shared.catalog.content import CategoryName
 from shared.catalog.events import CategoryMoved
 from shared.catalog.problems import CategoryCycle
-from shared.catalog.products import CategoryName
 from shared.catalog.tables import categories
 from shared.catalog.tree import Category, Position, category_named, category_to_change, put_in_order
 from shared.runtime import Request, Work, http

@@ -1,8 +1,9 @@
 """Publish the drafts whose time has come (PROD-001)."""
 
+from shared.catalog.content import changed, news_of
 from shared.catalog.events import ProductPublished
 from shared.catalog.listings import list_now
-from shared.catalog.products import change, changed, news_of, product_of, products_where
+from shared.catalog.products import change, product_of, products_where
 from shared.catalog.tables import DERIVED, SOURCES, products
 from shared.runtime import Work, timer
 

@@ -2,9 +2,9 @@
 
 from sqlalchemy import bindparam, update
 
+from shared.catalog.content import CategoryName, Slug
 from shared.catalog.events import CategoryUpdated
 from shared.catalog.problems import SlugTaken
-from shared.catalog.products import CategoryName, Slug
 from shared.catalog.tables import categories
 from shared.catalog.tree import NAMED, Category, category_to_change
 from shared.runtime import Request, Work, http

@@ -4,8 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from shared.catalog.events import ProductArchived, ProductPublished, ProductUpdated
-from shared.catalog.products import (
+from shared.catalog.content import (
     AttributeName,
     CategoryName,
     Description,
@@ -18,12 +17,11 @@ from shared.catalog.products import (
     TaxClass,
     Variants,
     attributes_of,
-    category_id_of,
     changed,
-    find_to_change,
-    keep,
     news_of,
 )
+from shared.catalog.events import ProductArchived, ProductPublished, ProductUpdated
+from shared.catalog.products import category_id_of, find_to_change, keep
 from shared.catalog.tables import DERIVED, SOURCES, categories, products, variants
 from shared.runtime import Request, Work, http
 from shared.vocabulary import Line

@@ -13,9 +13,9 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 from sqlalchemy import TextClause, text
 
+from shared.catalog.content import CategoryName
 from shared.catalog.listings import Availability, Fields
 from shared.catalog.problems import UnknownCategory
-from shared.catalog.products import CategoryName
 from shared.runtime import Paged, Work, key_of
 from shared.vocabulary import Currency
 

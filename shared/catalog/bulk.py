@@ -6,15 +6,17 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from shared.catalog.listings import list_now, unlist
-from shared.catalog.products import (
+from shared.catalog.content import (
     Content,
     Product,
-    change,
     changed,
     created,
-    insert,
     news_of,
+)
+from shared.catalog.listings import list_now, unlist
+from shared.catalog.products import (
+    change,
+    insert,
     product_of,
     products_where,
     set_variants,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 from pydantic import ValidationError
 
-from shared.catalog.products import Content, Product, slug_of
+from shared.catalog.content import Content, Product, slug_of
 from shared.runtime.models import faults_in
 from shared.runtime.problems import ValidationFailed
 
