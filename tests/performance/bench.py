@@ -96,10 +96,15 @@ def raw_sql(running: Shop, count: int) -> list[Figures]:
     figures = []
     with running.database() as books:
         for operation, sql, values in (
-            ("raw SQL: get a product", "select document, version from catalog.products where sku = %s", ["MUG-BLUE"]),
+            (
+                "raw SQL: get a product",
+                "select document, stock from catalog.variants join catalog.listings using (product_id) where sku = %s",
+                ["MUG-BLUE"],
+            ),
             (
                 "raw SQL: list 20 products",
-                "select sku, document from catalog.products where status = 'published' order by sku limit %s",
+                """select document, stock from catalog.search_entries join catalog.listings using (product_id)
+                order by published_at desc limit %s""",
                 [20],
             ),
         ):
