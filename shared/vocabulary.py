@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Sku = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._\-/]{0,62}[A-Za-z0-9]$|^[A-Za-z0-9]$", examples=["MUG-BLUE"])
@@ -31,3 +31,18 @@ def _not_blank(value: str) -> str:
 
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_not_blank)]
 """A line of text: a title, a name, a reason."""
+
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["GB"])]
+"""An ISO 3166-1 alpha-2 code."""
+
+
+class Address(BaseModel):
+    """A postal address, as its country writes it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lines: Annotated[list[Line], Field(min_length=1, max_length=5)]
+    city: Line
+    region: Line | None = None
+    postcode: Annotated[str, Field(min_length=1, max_length=20)] | None = None
+    country: Country

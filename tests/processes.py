@@ -187,7 +187,7 @@ class Api:
         product = {"title": sku, "variants": [{"sku": sku, "price_minor": price_minor}]}
         made = await self.ask("POST", "/v1/products", product)
         assert made.status in (201, 409), made  # 409: the answer to the first try was lost
-        level = await self.ask("PUT", f"/v1/stock/{sku}/LON", {"on_hand": on_hand, "reason": "first count"})
+        level = await self.ask("PUT", f"/v1/stock/{sku}/LON", {"on_hand": on_hand, "reason": "recount"})
         assert level.status == 200, level
         return sku
 

@@ -1,10 +1,27 @@
 """Show what the inventory says of a SKU's stock (PROD-010, PROD-011)."""
 
+from typing import get_args
+
 from sqlalchemy import text
 
 from shared.catalog.listings import restock
 from shared.catalog.tables import SOURCES, listings, search_entries, stock
-from shared.inventory.events import StockAdjusted, StockDepleted, StockLow, StockReplenished
+from shared.inventory.events import (
+    LevelDepleted,
+    LevelLow,
+    LevelReplenished,
+    StockAdjusted,
+    StockDepleted,
+    StockLow,
+    StockReceived,
+    StockReplenished,
+    StockShipped,
+    StockShortfall,
+    StockTransferred,
+)
+
+OfTheSku = StockAdjusted | StockReceived | StockTransferred | StockShipped | StockLow | StockDepleted | StockReplenished
+OfALocation = LevelLow | LevelDepleted | LevelReplenished | StockShortfall
 from shared.runtime import Work, on_event
 
 # No row comes back where what is known is newer.
@@ -19,20 +36,20 @@ returning product_id
 
 
 @on_event(
-    StockAdjusted,
-    StockLow,
-    StockDepleted,
-    StockReplenished,
+    *get_args(OfTheSku),
+    *get_args(OfALocation),
     reads=SOURCES,
     writes=[stock, listings, search_entries],
     warm=True,
 )
-async def track_stock(event: StockAdjusted | StockLow | StockDepleted | StockReplenished, work: Work) -> None:
+async def track_stock(event: OfTheSku | OfALocation, work: Work) -> None:
     """Each event is a snapshot: whatever the order in which they come, the newest is what is shown.
 
-    Adjustments by earlier versions tell no status; they are heeded for their place in the stream alone.
+    Events of a location, and adjustments by earlier versions, tell no status of the SKU; they are heeded for their place
+    in the stream alone.
     """
     at = work.cause.at or work.now
-    row = await work.db.one(TRACK, sku=event.sku, status=event.status, sequence=work.cause.sequence, as_of=at)
+    status = None if isinstance(event, OfALocation) else event.status
+    row = await work.db.one(TRACK, sku=event.sku, status=status, sequence=work.cause.sequence, as_of=at)
     if row is not None and row.product_id is not None:
         await restock(work, [row.product_id])

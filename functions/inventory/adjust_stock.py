@@ -1,16 +1,16 @@
-"""Receive, write off or correct stock by a difference."""
+"""Receive, write off or correct stock by a difference (INV-003)."""
 
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from shared.inventory.events import StockAdjusted, StockDepleted, StockLow, StockReplenished
-from shared.inventory.levels import LedgerEntry, LocationId, Note, enter, lock_level
+from shared.inventory.ledger import LEDGER_EVENTS, Change, LedgerEntry, Reason, book
+from shared.inventory.levels import LocationId, Note, lock_level
 from shared.inventory.problems import InsufficientStock
-from shared.inventory.tables import items, ledger, locations, stock
+from shared.inventory.tables import hold_lines, holds, items, ledger, locations, stock
 from shared.runtime import Request, Work, http
 from shared.runtime.problems import ValidationFailed
-from shared.vocabulary import BOOKS_DAYS, Line, Sku
+from shared.vocabulary import BOOKS_DAYS, Sku
 
 
 def _not_zero(value: int) -> int:
@@ -28,7 +28,7 @@ class AdjustStock(Request):
     sku: Sku
     location: LocationId
     delta: Delta
-    reason: Line
+    reason: Reason
     note: Note | None = None
     at: AwareDatetime | None = None
 
@@ -39,9 +39,9 @@ class AdjustStock(Request):
     role="admin",
     idempotent=True,
     key_days=BOOKS_DAYS,
-    reads=[items, locations],
-    writes=[stock, ledger],
-    emits=[StockAdjusted, StockLow, StockDepleted, StockReplenished],
+    reads=[locations, holds, hold_lines],
+    writes=[items, stock, ledger],
+    emits=LEDGER_EVENTS,
 )
 async def adjust_stock(request: AdjustStock, work: Work) -> LedgerEntry:
     """May take what is promised already, which makes a shortfall, but never more than is on hand.
@@ -51,9 +51,9 @@ async def adjust_stock(request: AdjustStock, work: Work) -> LedgerEntry:
     sku, location, delta = request.sku, request.location, request.delta
     if request.at is not None and request.at > work.now:
         raise ValidationFailed(errors=[{"pointer": "/at", "detail": "This is in the future."}])
-    before, standing = await lock_level(work, sku, location)
-    if before.on_hand + delta < 0:
-        raise InsufficientStock(sku=sku, location=location, on_hand=before.on_hand, delta=delta)
-    at = request.at or work.now
-    _, entry = await enter(work, before, standing, delta, reason=request.reason, note=request.note, at=at)
+    item, level = await lock_level(work, sku, location)
+    if level.on_hand + delta < 0:
+        raise InsufficientStock(sku=sku, location=location, on_hand=level.on_hand, delta=delta)
+    change = Change(level, delta, request.reason, note=request.note, at=request.at)
+    (entry,) = await book(work, {sku: item}, [change])
     return entry

@@ -2,7 +2,7 @@
 
 from sqlalchemy import bindparam, select
 
-from shared.inventory.levels import LedgerEntry
+from shared.inventory.ledger import LedgerEntry
 from shared.inventory.tables import ledger
 from shared.runtime import Page, Paged, Work, http, key_of
 from shared.vocabulary import Sku

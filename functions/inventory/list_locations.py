@@ -1,17 +1,12 @@
-"""List the locations by id, in keyset pages."""
+"""List the locations by id, in keyset pages (INV-012)."""
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import text
 
-from shared.inventory.locations import Location
+from shared.inventory.locations import COLUMNS, Location
 from shared.inventory.tables import locations
 from shared.runtime import Page, Paged, Work, http, key_of
 
-PAGE = (
-    select(locations.c.id, locations.c.name, locations.c.priority, locations.c.closed_at.is_(None).label("open"))
-    .where(locations.c.id > bindparam("after"))
-    .order_by(locations.c.id)
-    .limit(bindparam("count"))
-)
+PAGE = text(f"select {COLUMNS} from inventory.locations where id > :after order by id limit :count")  # noqa: S608
 
 
 class ListLocations(Paged):

@@ -1,28 +1,19 @@
-"""Say whether stock of a SKU is tracked, and how few are low: what is not tracked can always be held."""
+"""Say whether stock of a SKU is tracked, so that it can run out, and how few are low (INV-005, INV-009)."""
 
-from typing import Annotated
-
-from pydantic import Field, StrictBool
+from pydantic import StrictBool
 from sqlalchemy import text
 
-from shared.inventory.events import StockDepleted, StockLow, StockReplenished
-from shared.inventory.levels import lock_sku
-from shared.inventory.status import LOW_AT, tell
-from shared.inventory.tables import items, locations, stock
+from shared.inventory.items import LOW_AT, lock_items
+from shared.inventory.levels import Threshold
+from shared.inventory.status import STATUS_EVENTS, tell
+from shared.inventory.tables import hold_lines, holds, items, locations, stock
 from shared.runtime import Request, View, Work, http
 from shared.vocabulary import Sku
 
 SET = text("""
-insert into inventory.items as i (sku, tracked, low_at, updated_at) values (:sku, :tracked, :low_at, :now)
-on conflict (sku) do update
-  set tracked = excluded.tracked, low_at = excluded.low_at, updated_at = excluded.updated_at
-  where (i.tracked, i.low_at) is distinct from (excluded.tracked, excluded.low_at)
-""")
-
-KEEP_LOW_AT = text("""
-insert into inventory.items as i (sku, tracked, updated_at) values (:sku, :tracked, :now)
-on conflict (sku) do update set tracked = excluded.tracked, updated_at = excluded.updated_at
-  where i.tracked <> excluded.tracked
+update inventory.items
+set tracked = :tracked, low_at = case when :low_at_said then :low_at else low_at end, updated_at = :now, policy_at = :now
+where sku = :sku
 """)
 
 
@@ -31,7 +22,7 @@ class SetItemPolicy(Request):
 
     sku: Sku
     tracked: StrictBool | None = None
-    low_at: Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)] | None = None
+    low_at: Threshold | None = None
 
 
 class ItemPolicy(View):
@@ -43,19 +34,18 @@ class ItemPolicy(View):
 @http(
     "PUT /v1/items/{sku}",
     role="admin",
-    reads=[locations],
-    writes=[items, stock],  # stock is locked, not changed
-    emits=[StockLow, StockDepleted, StockReplenished],
+    reads=[locations, holds, hold_lines],
+    writes=[items, stock],
+    emits=STATUS_EVENTS,
 )
 async def set_item_policy(request: SetItemPolicy, work: Work) -> ItemPolicy:
     """What is held already stays as it is."""
-    before = await lock_sku(work, request.sku)
-    tracked = before.tracked if request.tracked is None else request.tracked
-    if "low_at" in request.model_fields_set:
-        low_at = LOW_AT if request.low_at is None else request.low_at
-        await work.db.send(SET, sku=request.sku, tracked=tracked, low_at=request.low_at, now=work.now)
-    else:
-        low_at = before.low_at
-        await work.db.send(KEEP_LOW_AT, sku=request.sku, tracked=tracked, now=work.now)
-    tell(work, before, before._replace(tracked=tracked, low_at=low_at))
-    return ItemPolicy(sku=request.sku, tracked=tracked, low_at=low_at)
+    item = (await lock_items(work, [request.sku]))[request.sku]
+    said = "low_at" in request.model_fields_set
+    if request.tracked is not None:
+        item.tracked = request.tracked
+    if said:
+        item.low_at = LOW_AT if request.low_at is None else request.low_at
+    await work.db.send(SET, sku=item.sku, tracked=item.tracked, low_at_said=said, low_at=request.low_at, now=work.now)
+    await tell(work, [item])
+    return ItemPolicy(sku=item.sku, tracked=item.tracked, low_at=item.low_at)

@@ -162,7 +162,7 @@ class Importer:
         await self._shop.call(
             "POST",
             path("v1", "stock", sku, self._location, "adjustments"),
-            {"delta": quantity, "reason": "opening stock", "at": at},
+            {"delta": quantity, "reason": "opening", "at": at},
             key=f"import:{self._digest[:32]}:{sku}",
         )
         self._done.opening_stock["skus"] += 1

@@ -61,7 +61,7 @@ class Adjustment:
 
     line: Line
     delta: int
-    reason: str
+    note: str
 
     @property
     def at(self) -> datetime:
@@ -138,7 +138,7 @@ def plan(retail: Retail) -> Plan:
         elif line.quantity > 0 and (line.unit_price > 0 or line.customer or line.invoice in charged):
             for_sale.append(line)
         elif is_goods(line.sku):
-            adjustments.append(Adjustment(line, line.quantity, _adjustment_reason(line)))
+            adjustments.append(Adjustment(line, line.quantity, _adjustment_note(line)))
         else:
             not_taken.append(
                 NotTaken(line.invoice, line.number, 0, f"nothing to adjust, as no stock is kept: SKU {line.sku}")
@@ -178,7 +178,7 @@ def _unfit(line: Line) -> str | None:
     return None
 
 
-def _adjustment_reason(line: Line) -> str:
+def _adjustment_note(line: Line) -> str:
     what = "written off" if line.quantity < 0 else "found"
     return f"{what}: {line.description[:120] or 'no reason given'} (invoice {line.invoice[:40]})"
 

@@ -134,7 +134,12 @@ class Replay:
     async def _adjust(self, adjustment: Adjustment) -> None:
         line = adjustment.line
         where = path("v1", "stock", line.sku, self._location, "adjustments")
-        body = {"delta": adjustment.delta, "reason": adjustment.reason, "at": line.at.isoformat()}
+        body = {
+            "delta": adjustment.delta,
+            "reason": "found" if adjustment.delta > 0 else "damaged",
+            "note": adjustment.note,
+            "at": line.at.isoformat(),
+        }
         try:
             await self._shop.call("POST", where, body, key=_key(line))
         except Refused as refused:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from infra.local.client import Client
 
 LOCATIONS = {"LON": ("London shop", 10), "LEEDS": ("Leeds warehouse", 20)}
-REASON = "opening stock"
+REASON = "opening"
 
 
 CATEGORIES = (

@@ -51,7 +51,9 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_authorize_payment',
   'fn_cancel_order',
   'fn_capture_payment',
+  'fn_check_availability',
   'fn_check_invariants',
+  'fn_check_stock',
   'fn_collect_dead_letters',
   'fn_commit_hold',
   'fn_count_sales',
@@ -63,6 +65,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_drive_sagas',
   'fn_expire_holds',
   'fn_export_products',
+  'fn_extend_hold',
   'fn_forget_old_rows',
   'fn_get_category',
   'fn_get_order',
@@ -90,14 +93,18 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_record_order',
   'fn_refund_payment',
   'fn_release_hold',
+  'fn_release_hold_part',
   'fn_replay_dead_letters',
   'fn_resolve_unknown_payments',
   'fn_return_goods',
   'fn_search_products',
+  'fn_set_allocation_policy',
   'fn_set_customer',
   'fn_set_item_policy',
+  'fn_set_level_policy',
   'fn_set_stock_level',
   'fn_settle_refund',
+  'fn_ship_hold',
   'fn_suggest_searches',
   'fn_track_stock',
   'fn_update_category',
@@ -139,10 +146,10 @@ create policy relay on platform.outbox to shop_relay using (true) with check (tr
 -- inventory/adjust_stock
 grant usage on schema inventory, platform to fn_adjust_stock;
 grant insert on platform.outbox to fn_adjust_stock;
-grant select on inventory.items, inventory.locations to fn_adjust_stock;
+grant select on inventory.hold_lines, inventory.holds, inventory.locations to fn_adjust_stock;
 grant select, insert on inventory.ledger to fn_adjust_stock;
-grant select, insert, update on inventory.stock, platform.idempotency, platform.streams to fn_adjust_stock;
-create policy emit_adjust_stock on platform.outbox for insert to fn_adjust_stock with check (type in ('shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1'));
+grant select, insert, update on inventory.items, inventory.stock, platform.idempotency, platform.streams to fn_adjust_stock;
+create policy emit_adjust_stock on platform.outbox for insert to fn_adjust_stock with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
 -- orders/advance_order
 grant usage on schema orders, platform to fn_advance_order;
 grant insert on platform.outbox to fn_advance_order;
@@ -169,12 +176,19 @@ grant insert on platform.outbox to fn_capture_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_capture_payment;
 grant select, insert, update on payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_capture_payment;
 create policy emit_capture_payment on platform.outbox for insert to fn_capture_payment with check (type in ('shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.unknown.v1'));
+-- inventory/check_availability
+grant usage on schema inventory, platform to fn_check_availability;
+grant select on inventory.items to fn_check_availability;
+grant select, insert, update on platform.rate_limits to fn_check_availability;
 -- platform/check_invariants
 grant usage on schema inventory, orders, payments, platform to fn_check_invariants;
 grant select on inventory.hold_lines, inventory.holds, inventory.items, inventory.ledger, inventory.locations, inventory.stock, orders.order_lines, orders.orders, orders.return_lines, orders.saga_moves, orders.sagas, payments.attempts, payments.ledger, payments.payments, platform.consumer_offsets, platform.dead_letters, platform.idempotency, platform.inbox, platform.log_heads, platform.outbox, platform.streams to fn_check_invariants;
 create policy read_check_invariants on platform.idempotency for select to fn_check_invariants using (true);
 create policy read_check_invariants on platform.inbox for select to fn_check_invariants using (true);
 create policy read_check_invariants on platform.outbox for select to fn_check_invariants using (true);
+-- inventory/check_stock
+grant usage on schema inventory to fn_check_stock;
+grant select on inventory.items, inventory.locations, inventory.stock, inventory.transfer_lines, inventory.transfers to fn_check_stock;
 -- platform/collect_dead_letters
 grant usage on schema platform to fn_collect_dead_letters;
 grant select, insert on platform.inbox to fn_collect_dead_letters;
@@ -182,10 +196,10 @@ grant select, insert, update on platform.attempts, platform.dead_letters to fn_c
 -- inventory/commit_hold
 grant usage on schema inventory, platform to fn_commit_hold;
 grant insert on platform.outbox to fn_commit_hold;
-grant select on inventory.hold_lines, inventory.items, inventory.locations to fn_commit_hold;
+grant select on inventory.locations to fn_commit_hold;
 grant select, insert on platform.inbox to fn_commit_hold;
-grant select, insert, update on inventory.holds, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_commit_hold;
-create policy emit_commit_hold on platform.outbox for insert to fn_commit_hold with check (type in ('shop.inventory.hold.committed.v1', 'shop.inventory.hold.expired.v1', 'shop.inventory.stock.replenished.v1'));
+grant select, insert, update on inventory.hold_lines, inventory.holds, inventory.items, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_commit_hold;
+create policy emit_commit_hold on platform.outbox for insert to fn_commit_hold with check (type in ('shop.inventory.hold.committed.v1', 'shop.inventory.hold.expired.v1', 'shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shortfall.v1'));
 -- catalog/count_sales
 grant usage on schema catalog, orders, platform to fn_count_sales;
 grant select on orders.order_lines to fn_count_sales;
@@ -231,13 +245,19 @@ create policy emit_drive_sagas on platform.outbox for insert to fn_drive_sagas w
 -- inventory/expire_holds
 grant usage on schema inventory, platform to fn_expire_holds;
 grant insert on platform.outbox to fn_expire_holds;
-grant select on inventory.hold_lines, inventory.items, inventory.locations to fn_expire_holds;
-grant select, insert, update on inventory.holds, inventory.stock, platform.streams to fn_expire_holds;
-create policy emit_expire_holds on platform.outbox for insert to fn_expire_holds with check (type in ('shop.inventory.hold.expired.v1', 'shop.inventory.stock.replenished.v1'));
+grant select on inventory.locations to fn_expire_holds;
+grant select, insert, update on inventory.hold_lines, inventory.holds, inventory.items, inventory.stock, platform.streams to fn_expire_holds;
+create policy emit_expire_holds on platform.outbox for insert to fn_expire_holds with check (type in ('shop.inventory.hold.expired.v1', 'shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shortfall.v1'));
 -- catalog/export_products
 grant usage on schema catalog, platform to fn_export_products;
 grant select on catalog.categories, catalog.products, catalog.variants to fn_export_products;
 grant select, insert, update on platform.rate_limits to fn_export_products;
+-- inventory/extend_hold
+grant usage on schema inventory, platform to fn_extend_hold;
+grant insert on platform.outbox to fn_extend_hold;
+grant select, insert on platform.inbox to fn_extend_hold;
+grant select, insert, update on inventory.holds, platform.attempts, platform.dead_letters, platform.streams to fn_extend_hold;
+create policy emit_extend_hold on platform.outbox for insert to fn_extend_hold with check (type in ('shop.inventory.hold.committed.v1', 'shop.inventory.hold.expired.v1', 'shop.inventory.hold.extended.v1'));
 -- platform/forget_old_rows
 grant usage on schema platform to fn_forget_old_rows;
 grant select on platform.consumer_offsets to fn_forget_old_rows;
@@ -269,7 +289,7 @@ grant usage on schema orders to fn_get_sales_figures;
 grant select on orders.orders, orders.return_lines, orders.returns to fn_get_sales_figures;
 -- inventory/get_stock
 grant usage on schema inventory to fn_get_stock;
-grant select on inventory.items, inventory.locations, inventory.stock to fn_get_stock;
+grant select on inventory.items, inventory.locations, inventory.stock, inventory.transfer_lines, inventory.transfers to fn_get_stock;
 -- orders/get_timeline
 grant usage on schema orders, platform to fn_get_timeline;
 grant select on orders.orders, orders.saga_moves, platform.attempts, platform.dead_letters, platform.outbox to fn_get_timeline;
@@ -281,10 +301,10 @@ grant select on platform.dead_letters to fn_group_dead_letters;
 -- inventory/hold_stock
 grant usage on schema inventory, platform to fn_hold_stock;
 grant insert on platform.outbox to fn_hold_stock;
-grant select on inventory.items, inventory.locations to fn_hold_stock;
-grant select, insert on inventory.hold_lines, platform.inbox to fn_hold_stock;
-grant select, insert, update on inventory.holds, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_hold_stock;
-create policy emit_hold_stock on platform.outbox for insert to fn_hold_stock with check (type in ('shop.inventory.hold.expired.v1', 'shop.inventory.hold.held.v1', 'shop.inventory.hold.rejected.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1'));
+grant select on inventory.locations, inventory.policy to fn_hold_stock;
+grant select, insert on platform.inbox to fn_hold_stock;
+grant select, insert, update on inventory.hold_lines, inventory.holds, inventory.items, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_hold_stock;
+create policy emit_hold_stock on platform.outbox for insert to fn_hold_stock with check (type in ('shop.inventory.hold.expired.v1', 'shop.inventory.hold.held.v1', 'shop.inventory.hold.rejected.v1', 'shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shortfall.v1'));
 -- catalog/import_products
 grant usage on schema catalog, platform to fn_import_products;
 grant insert on platform.outbox to fn_import_products;
@@ -363,10 +383,17 @@ create policy emit_refund_payment on platform.outbox for insert to fn_refund_pay
 -- inventory/release_hold
 grant usage on schema inventory, platform to fn_release_hold;
 grant insert on platform.outbox to fn_release_hold;
-grant select on inventory.hold_lines, inventory.items, inventory.locations to fn_release_hold;
+grant select on inventory.locations to fn_release_hold;
 grant select, insert on platform.inbox to fn_release_hold;
-grant select, insert, update on inventory.holds, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_release_hold;
-create policy emit_release_hold on platform.outbox for insert to fn_release_hold with check (type in ('shop.inventory.hold.released.v1', 'shop.inventory.stock.replenished.v1'));
+grant select, insert, update on inventory.hold_lines, inventory.holds, inventory.items, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_release_hold;
+create policy emit_release_hold on platform.outbox for insert to fn_release_hold with check (type in ('shop.inventory.hold.released.v1', 'shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shortfall.v1'));
+-- inventory/release_hold_part
+grant usage on schema inventory, platform to fn_release_hold_part;
+grant insert on platform.outbox to fn_release_hold_part;
+grant select on inventory.locations to fn_release_hold_part;
+grant select, insert on inventory.hold_parts, platform.inbox to fn_release_hold_part;
+grant select, insert, update on inventory.hold_lines, inventory.holds, inventory.items, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_release_hold_part;
+create policy emit_release_hold_part on platform.outbox for insert to fn_release_hold_part with check (type in ('shop.inventory.hold.part_released.v1', 'shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shortfall.v1'));
 -- platform/replay_dead_letters
 grant usage on schema platform to fn_replay_dead_letters;
 grant select, insert on platform.outbox to fn_replay_dead_letters;
@@ -390,26 +417,42 @@ create policy emit_return_goods on platform.outbox for insert to fn_return_goods
 grant usage on schema catalog, platform to fn_search_products;
 grant select on catalog.categories, catalog.listings, catalog.products, catalog.search_entries, catalog.stock, catalog.words to fn_search_products;
 grant select, insert, update on platform.rate_limits to fn_search_products;
+-- inventory/set_allocation_policy
+grant usage on schema inventory to fn_set_allocation_policy;
+grant select, insert, update on inventory.policy to fn_set_allocation_policy;
 -- orders/set_customer
 grant usage on schema orders to fn_set_customer;
 grant select, insert, update on orders.customers to fn_set_customer;
 -- inventory/set_item_policy
 grant usage on schema inventory, platform to fn_set_item_policy;
 grant insert on platform.outbox to fn_set_item_policy;
-grant select on inventory.locations to fn_set_item_policy;
+grant select on inventory.hold_lines, inventory.holds, inventory.locations to fn_set_item_policy;
 grant select, insert, update on inventory.items, inventory.stock, platform.streams to fn_set_item_policy;
-create policy emit_set_item_policy on platform.outbox for insert to fn_set_item_policy with check (type in ('shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1'));
+create policy emit_set_item_policy on platform.outbox for insert to fn_set_item_policy with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shortfall.v1'));
+-- inventory/set_level_policy
+grant usage on schema inventory, platform to fn_set_level_policy;
+grant insert on platform.outbox to fn_set_level_policy;
+grant select on inventory.hold_lines, inventory.holds, inventory.locations to fn_set_level_policy;
+grant select, insert, update on inventory.items, inventory.stock, platform.streams to fn_set_level_policy;
+create policy emit_set_level_policy on platform.outbox for insert to fn_set_level_policy with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shortfall.v1'));
 -- inventory/set_stock_level
 grant usage on schema inventory, platform to fn_set_stock_level;
 grant insert on platform.outbox to fn_set_stock_level;
-grant select on inventory.items, inventory.locations to fn_set_stock_level;
+grant select on inventory.hold_lines, inventory.holds, inventory.locations to fn_set_stock_level;
 grant select, insert on inventory.ledger to fn_set_stock_level;
-grant select, insert, update on inventory.stock, platform.streams to fn_set_stock_level;
-create policy emit_set_stock_level on platform.outbox for insert to fn_set_stock_level with check (type in ('shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1'));
+grant select, insert, update on inventory.items, inventory.stock, platform.streams to fn_set_stock_level;
+create policy emit_set_stock_level on platform.outbox for insert to fn_set_stock_level with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
 -- orders/settle_refund
 grant usage on schema orders, platform to fn_settle_refund;
 grant select, insert on platform.inbox to fn_settle_refund;
 grant select, insert, update on orders.orders, orders.return_lines, platform.attempts, platform.dead_letters to fn_settle_refund;
+-- inventory/ship_hold
+grant usage on schema inventory, platform to fn_ship_hold;
+grant insert on platform.outbox to fn_ship_hold;
+grant select on inventory.locations to fn_ship_hold;
+grant select, insert on inventory.hold_parts, inventory.ledger, platform.inbox to fn_ship_hold;
+grant select, insert, update on inventory.hold_lines, inventory.holds, inventory.items, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_ship_hold;
+create policy emit_ship_hold on platform.outbox for insert to fn_ship_hold with check (type in ('shop.inventory.hold.shipment_refused.v1', 'shop.inventory.hold.shipped.v1', 'shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
 -- catalog/suggest_searches
 grant usage on schema catalog, platform to fn_suggest_searches;
 grant select on catalog.categories, catalog.products, catalog.search_entries, catalog.words to fn_suggest_searches;

@@ -1,25 +1,22 @@
-"""An order's hold on stock, and the only place where stock of several SKUs is locked.
-
-Locks are taken in one order by all: the hold's row, then stock rows by (sku, location). Who changes what is available
-of a SKU locks all of its rows, so that the sum over them is known. It is taken by a statement of its own, sent along
-behind the one that locks: a statement does not see rows that were added while it waited.
+"""An order's hold on stock.
 
 An order has one hold, ever. Its row outlives it, so that a command that comes again, or too late, finds out how the
-hold ended.
+hold ended. It is locked before the stock that it holds; as long as it is, nobody else changes its lines.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
 from sqlalchemy import TextClause, text
 
-from shared.inventory.allocation import Level, Taken
-from shared.inventory.queries import STANDINGS, standings
-from shared.inventory.status import Standing, tell
+from shared.inventory.allocation import Taken
+from shared.inventory.events import AllocatedLine, AllocationRule
+from shared.inventory.items import Items, Level, items_of, read_items, reading
+from shared.inventory.status import tell
 from shared.runtime import Work
 
 
@@ -27,32 +24,42 @@ class Status(StrEnum):
     HELD = "HELD"
     REJECTED = "REJECTED"
     COMMITTED = "COMMITTED"
+    SHIPPED = "SHIPPED"
     RELEASED = "RELEASED"
     EXPIRED = "EXPIRED"
 
 
+LIVE = (Status.HELD, Status.COMMITTED)
+
+
 class Hold(NamedTuple):
+    """`shortages` is what it could not have: all of it if it was rejected, the rest if it was held in part."""
+
     status: Status
     expires_at: datetime
     shortages: dict[str, int] | None
 
 
-class Offer(NamedTuple):
-    """What the locations have of the SKUs asked for, locked until the transaction ends."""
+class Line(NamedTuple):
+    """What a hold took of a stock; what has been neither shipped nor released of it is `open`."""
 
+    order_id: UUID
+    sku: str
+    location: str
+    quantity: int
+    shipped: int
+    open: int
+
+
+class Opened(NamedTuple):
+    """The SKUs asked for, locked until the transaction ends, and the levels that can be taken from."""
+
+    items: Items
     levels: list[Level]
-    standings: dict[str, Standing]
+    rule: AllocationRule
 
 
-class Return(NamedTuple):
-    """What becomes available of a SKU when holds are given back: nothing, where that only mends a shortfall."""
-
-    before: Standing
-    gained: int
-
-
-# `exists` is worked out once and before the first row: no stock is locked for an order that has a hold already. Only
-# what is locked is offered: to take from a row that was added meanwhile would be to lock it out of order.
+# `exists` is worked out once and before the first row: no stock is locked for an order that has a hold already.
 OPEN = text("""
 with opened as (
   insert into inventory.holds (order_id, status, expires_at, created_at, updated_at)
@@ -60,15 +67,15 @@ with opened as (
   on conflict (order_id) do nothing
   returning order_id
 ), locked as materialized (
-  select sku, location, on_hand - held - committed as available
+  select sku, location
   from inventory.stock
   where sku = any(cast(:skus as text[])) and exists (select from opened)
   order by sku, location
   for update
 )
-select exists (select from opened) as opened, s.sku, s.location, l.priority, s.available
-from (select) as one
-left join (locked s join inventory.locations l on l.id = s.location and l.closed_at is null) on true
+select exists (select from opened) as opened, array_agg(sku) as skus, array_agg(location) as locations,
+  (select allocation from inventory.policy) as rule
+from locked
 """)
 
 TAKE = text("""
@@ -85,41 +92,86 @@ from taken t
 where s.sku = t.sku and s.location = t.location
 """)
 
-REJECT = text("""
-update inventory.holds set status = 'REJECTED', shortages = cast(:shortages as jsonb) where order_id = :order_id
+LACK = text("""
+update inventory.holds set status = :status, shortages = cast(:shortages as jsonb) where order_id = :order_id
 """)
 
 HOLD = text("select status, expires_at, shortages from inventory.holds where order_id = :order_id for update")
 
-LOCK_LINES = text("""
+LINES = text("""
+select order_id, sku, location, quantity, shipped, quantity - released - shipped as open
+from inventory.hold_lines
+where order_id = any(cast(:orders as uuid[]))
+order by sku, location, order_id
+""")
+
+LOCK_STOCK = text("""
 select from inventory.stock
 where sku = any(array(select sku from inventory.hold_lines where order_id = any(cast(:orders as uuid[]))))
 order by sku, location
 for update
 """)
 
-RETURNS = text(f"""
-with lines as (
-  select sku, location, sum(quantity)::bigint as quantity
-  from inventory.hold_lines
-  where order_id = any(cast(:orders as uuid[]))
-  group by sku, location
-), free as (
-  select l.sku, l.quantity, s.on_hand - s.held - s.committed as quantity_free
-  from lines l
-  join inventory.stock s on s.sku = l.sku and s.location = l.location
-  join inventory.locations o on o.id = l.location and o.closed_at is null
-), gained as (
-  select sku, sum(greatest(0, quantity_free + quantity) - greatest(0, quantity_free))::bigint as gained
-  from free group by sku
+READ_STOCK = text(
+    reading("select distinct sku from inventory.hold_lines where order_id = any(cast(:orders as uuid[]))")
 )
-select s.*, g.gained
-from ({standings("array(select distinct sku from lines)")}) as s join gained g on g.sku = s.sku
-order by s.sku
-""")  # noqa: S608 - of constants
 
-LINES = text("""
-select sku, location, quantity from inventory.hold_lines where order_id = :order_id order by sku, location
+# A lateral look-up locks row by row in the order of the lines, whatever the planner thinks of their number.
+COMMIT = text("""
+with locked as materialized (
+  select l.sku, l.location, l.open
+  from (
+    select sku, location, quantity - released - shipped as open
+    from inventory.hold_lines where order_id = :order_id and released + shipped < quantity
+    order by sku, location
+  ) l
+  cross join lateral (
+    select from inventory.stock s where s.sku = l.sku and s.location = l.location for update
+  ) as row
+), moved as (
+  update inventory.stock s
+  set held = s.held - l.open, committed = s.committed + l.open, version = s.version + 1
+  from locked l
+  where s.sku = l.sku and s.location = l.location
+)
+update inventory.holds set status = 'COMMITTED', updated_at = :now where order_id = :order_id
+""")
+
+_GIVE_BACK = """
+with given as (
+  select * from unnest(
+    cast(:orders as uuid[]), cast(:skus as text[]), cast(:locations as text[]), cast(:quantities as bigint[])
+  ) as g (order_id, sku, location, quantity)
+), kept as (
+  update inventory.hold_lines l set released = l.released + g.quantity
+  from given g
+  where l.order_id = g.order_id and l.sku = g.sku and l.location = g.location
+)
+update inventory.stock s
+set {counter} = s.{counter} - g.quantity, version = s.version + 1,
+  shortfall = greatest(0, s.held + s.committed - g.quantity - s.on_hand - s.backorder_limit)
+from (select sku, location, sum(quantity)::bigint as quantity from given group by sku, location) g
+where s.sku = g.sku and s.location = g.location
+"""
+
+GIVE_BACK: dict[Status, TextClause] = {
+    Status.HELD: text(_GIVE_BACK.format(counter="held")),
+    Status.COMMITTED: text(_GIVE_BACK.format(counter="committed")),
+}
+
+SHIP_LINES = text("""
+update inventory.hold_lines l set shipped = l.shipped + g.quantity
+from unnest(cast(:skus as text[]), cast(:locations as text[]), cast(:quantities as bigint[]))
+  as g (sku, location, quantity)
+where l.order_id = :order_id and l.sku = g.sku and l.location = g.location
+""")
+
+END = text("""
+update inventory.holds set status = :status, updated_at = :now where order_id = any(cast(:orders as uuid[]))
+""")
+
+EXTEND = text("""
+update inventory.holds set expires_at = :expires_at, updated_at = :now where order_id = :order_id
 """)
 
 REMEMBER_RELEASED = text("""
@@ -137,66 +189,48 @@ limit :count
 for update skip locked
 """)
 
+KEEP_PART = text("""
+insert into inventory.hold_parts (id, order_id, kind, lines, at)
+values (:id, :order_id, :kind, cast(:lines as jsonb), :now)
+""")
 
-def _moving(which: str, changes: str, promised: str) -> TextClause:
-    """Moves holds whose rows are locked to another status.
+PART = text("select kind, lines from inventory.hold_parts where id = :id and order_id = :order_id")
 
-    `changes` is what becomes of a stock row, `promised` what is held and committed of it then. A lateral look-up locks
-    row by row in the order of the lines, whatever the planner thinks of their number.
+
+async def open_hold(work: Work, order_id: UUID, skus: Sequence[str], expires_at: datetime) -> Opened | None:
+    """Makes the order's hold and locks the stock of `skus`; None when the order has a hold already.
+
+    Only levels that are locked are offered: to take from a row that was added meanwhile would be to lock it out of
+    order.
     """
-    return text(f"""
-with lines as (
-  select sku, location, sum(quantity)::bigint as quantity
-  from inventory.hold_lines
-  where {which}
-  group by sku, location
-  order by sku, location
-), locked as materialized (
-  select lines.*
-  from lines
-  cross join lateral (
-    select from inventory.stock s where s.sku = lines.sku and s.location = lines.location for update
-  ) as row
-), moved as (
-  update inventory.stock s
-  set {changes}, shortfall = greatest(0, {promised} - s.on_hand), version = s.version + 1
-  from locked l
-  where s.sku = l.sku and s.location = l.location
-)
-update inventory.holds set status = :status, updated_at = :now where {which}
-""")  # noqa: S608 - all parts are constants below
-
-
-ONE = "order_id = :order_id"
-MANY = "order_id = any(cast(:orders as uuid[]))"
-LESS = "s.held + s.committed - l.quantity"
-
-COMMIT = _moving(ONE, "held = s.held - l.quantity, committed = s.committed + l.quantity", "s.held + s.committed")
-RELEASE = {
-    Status.HELD: _moving(ONE, "held = s.held - l.quantity", LESS),
-    Status.COMMITTED: _moving(ONE, "committed = s.committed - l.quantity", LESS),
-}
-EXPIRE = _moving(MANY, "held = s.held - l.quantity", LESS)
-
-
-async def open_hold(work: Work, order_id: UUID, skus: Sequence[str], expires_at: datetime) -> Offer | None:
-    """Makes the order's hold and locks the stock of `skus`; None when the order has a hold already."""
     opened = work.db.enqueue(OPEN, order_id=order_id, skus=skus, expires_at=expires_at, now=work.now)
-    sums = await work.db.all(STANDINGS, skus=skus)
-    rows = await opened.all()
-    if not rows[0].opened:
+    rows = await read_items(work, skus).all()
+    found = await opened.one()
+    if found is None or not found.opened:
         return None
-    levels = [Level(row.sku, row.location, row.priority, row.available) for row in rows if row.sku is not None]
-    return Offer(levels, {row.sku: Standing(*row) for row in sums})
+    locked = set(zip(found.skus or (), found.locations or (), strict=True))
+    items = items_of(rows)
+    levels = [level for item in items.values() for level in item.levels if (level.sku, level.location) in locked]
+    return Opened(items, levels, found.rule)
 
 
-async def take(work: Work, order_id: UUID, taken: Sequence[Taken]) -> None:
-    skus, locations, quantities = zip(*taken, strict=True)
-    await work.db.send(TAKE, order_id=order_id, skus=list(skus), locations=list(locations), quantities=list(quantities))
+async def take(work: Work, order_id: UUID, items: Items, taken: Sequence[Taken]) -> None:
+    await work.db.send(
+        TAKE,
+        order_id=order_id,
+        skus=[one.sku for one in taken],
+        locations=[one.location for one in taken],
+        quantities=[one.quantity for one in taken],
+    )
+    for one in taken:
+        level = items[one.sku].at(one.location)
+        assert level is not None, "what is taken was offered"
+        level.held += one.quantity
+    await tell(work, [items[sku] for sku in dict.fromkeys(one.sku for one in taken)])
 
 
-async def reject(work: Work, order_id: UUID, shortages: dict[str, int]) -> None:
-    await work.db.send(REJECT, order_id=order_id, shortages=orjson.dumps(shortages).decode())
+async def lack(work: Work, order_id: UUID, status: Status, shortages: dict[str, int]) -> None:
+    await work.db.send(LACK, order_id=order_id, status=status, shortages=orjson.dumps(shortages).decode())
 
 
 async def lock_hold(work: Work, order_id: UUID) -> Hold | None:
@@ -204,27 +238,8 @@ async def lock_hold(work: Work, order_id: UUID) -> Hold | None:
     return row and Hold(Status(row.status), row.expires_at, row.shortages)
 
 
-async def lock_hold_and_stock(work: Work, order_id: UUID) -> tuple[Hold | None, list[Return]]:
-    """With all stock of what the hold has, or had: it may be given back."""
-    hold = work.db.enqueue(HOLD, order_id=order_id)
-    returns = await _lock_stock_of(work, [order_id])
-    row = await hold.one()
-    return row and Hold(Status(row.status), row.expires_at, row.shortages), returns
-
-
-async def _lock_stock_of(work: Work, orders: Sequence[UUID]) -> list[Return]:
-    await work.db.send(LOCK_LINES, orders=orders)
-    rows = await work.db.all(RETURNS, orders=orders)
-    return [Return(Standing(row.sku, row.tracked, row.low_at, row.available), row.gained) for row in rows]
-
-
-def _tell(work: Work, returns: Iterable[Return]) -> None:
-    for before, gained in returns:
-        tell(work, before, before.plus(gained))
-
-
-async def lines_of(work: Work, order_id: UUID) -> list[Any]:
-    return await work.db.all(LINES, order_id=order_id)
+async def lines_of(work: Work, orders: Sequence[UUID]) -> list[Line]:
+    return [Line(*row) for row in await work.db.all(LINES, orders=orders)]
 
 
 async def lock_due(work: Work, count: int) -> list[UUID]:
@@ -232,24 +247,93 @@ async def lock_due(work: Work, count: int) -> list[UUID]:
     return [row.order_id for row in await work.db.all(DUE, now=work.now, count=count)]
 
 
+async def lock_hold_and_stock(work: Work, order_id: UUID) -> tuple[Hold | None, Items, list[Line]]:
+    """With all stock of the SKUs that the hold has, or had."""
+    hold = work.db.enqueue(HOLD, order_id=order_id)
+    items, lines = await _lock_stock_of(work, [order_id])
+    row = await hold.one()
+    return row and Hold(Status(row.status), row.expires_at, row.shortages), items, lines
+
+
+async def _lock_stock_of(work: Work, orders: Sequence[UUID]) -> tuple[Items, list[Line]]:
+    await work.db.send(LOCK_STOCK, orders=orders)
+    lines = work.db.enqueue(LINES, orders=orders)
+    items = items_of(await work.db.all(READ_STOCK, orders=orders))
+    return items, [Line(*row) for row in await lines.all()]
+
+
 async def commit(work: Work, order_id: UUID) -> None:
     """The hold is locked, and HELD."""
-    await work.db.send(COMMIT, order_id=order_id, status=Status.COMMITTED, now=work.now)
+    await work.db.send(COMMIT, order_id=order_id, now=work.now)
 
 
-async def release(work: Work, order_id: UUID, was: Status, returns: Iterable[Return]) -> None:
-    """The hold is locked with its stock, and `was`: HELD or COMMITTED."""
-    await work.db.send(RELEASE[was], order_id=order_id, status=Status.RELEASED, now=work.now)
-    _tell(work, returns)
+async def extend(work: Work, order_id: UUID, expires_at: datetime) -> None:
+    await work.db.send(EXTEND, order_id=order_id, expires_at=expires_at, now=work.now)
+
+
+async def end(work: Work, orders: Sequence[UUID], status: Status) -> None:
+    await work.db.send(END, orders=orders, status=status, now=work.now)
+
+
+async def give_back(work: Work, was: Status, items: Items, lines: Iterable[Line]) -> None:
+    """Gives back what is open of these lines. Their holds are locked with their stock, and all `was`."""
+    given = [line for line in lines if line.open]
+    if not given:
+        return
+    await work.db.send(
+        GIVE_BACK[was],
+        orders=[line.order_id for line in given],
+        skus=[line.sku for line in given],
+        locations=[line.location for line in given],
+        quantities=[line.open for line in given],
+    )
+    for line in given:
+        level = items[line.sku].at(line.location)
+        assert level is not None, "stock is never deleted"
+        if was is Status.HELD:
+            level.held -= line.open
+        else:
+            level.committed -= line.open
+    await tell(work, (items[sku] for sku in dict.fromkeys(line.sku for line in given)))
 
 
 async def expire(work: Work, orders: Sequence[UUID]) -> None:
     """The holds are locked, and all HELD."""
-    returns = await _lock_stock_of(work, orders)
-    await work.db.send(EXPIRE, orders=orders, status=Status.EXPIRED, now=work.now)
-    _tell(work, returns)
+    items, lines = await _lock_stock_of(work, orders)
+    await give_back(work, Status.HELD, items, lines)
+    await end(work, orders, Status.EXPIRED)
+
+
+async def ship_lines(work: Work, order_id: UUID, lines: Sequence[Line]) -> None:
+    """Of the hold alone; the ledger takes it from the stock."""
+    await work.db.send(
+        SHIP_LINES,
+        order_id=order_id,
+        skus=[line.sku for line in lines],
+        locations=[line.location for line in lines],
+        quantities=[line.open for line in lines],
+    )
 
 
 async def remember_released(work: Work, order_id: UUID) -> bool:
     """False when the order has got a hold in the meantime."""
     return bool(await work.db.value(REMEMBER_RELEASED, order_id=order_id, now=work.now))
+
+
+async def keep_part(work: Work, id: UUID, order_id: UUID, kind: str, lines: Sequence[AllocatedLine]) -> None:
+    await work.db.send(
+        KEEP_PART,
+        id=id,
+        order_id=order_id,
+        kind=kind,
+        lines=orjson.dumps([line.model_dump() for line in lines]).decode(),
+        now=work.now,
+    )
+
+
+async def part_done(work: Work, id: UUID, order_id: UUID, kind: str) -> tuple[AllocatedLine, ...] | None:
+    """What was done under this key before."""
+    row = await work.db.one(PART, id=id, order_id=order_id)
+    if row is None or row.kind != kind:
+        return None
+    return tuple(AllocatedLine(**line) for line in row.lines)

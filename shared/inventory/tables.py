@@ -1,7 +1,7 @@
 """The inventory's tables."""
 
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, Table, Text, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData(schema="inventory")
 
@@ -13,6 +13,16 @@ locations = Table(
     Column("priority", Integer, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("closed_at", DateTime(timezone=True)),
+    Column("address", JSONB),
+    Column("ships_to", ARRAY(Text)),
+    Column("version", Integer, nullable=False),
+)
+
+policy = Table(
+    "policy",
+    metadata,
+    Column("one", Boolean, primary_key=True),
+    Column("allocation", Text, nullable=False),
 )
 
 items = Table(
@@ -21,7 +31,9 @@ items = Table(
     Column("sku", Text, primary_key=True),
     Column("tracked", Boolean, nullable=False),
     Column("low_at", Integer),
+    Column("status", Text, nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("policy_at", DateTime(timezone=True)),
 )
 
 stock = Table(
@@ -33,7 +45,13 @@ stock = Table(
     Column("held", BigInteger, nullable=False),
     Column("committed", BigInteger, nullable=False),
     Column("shortfall", BigInteger, nullable=False),
+    Column("safety_stock", BigInteger, nullable=False),
+    Column("backorder_limit", BigInteger, nullable=False),
+    Column("low_at", Integer),
+    Column("status", Text, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("policy_at", DateTime(timezone=True)),
 )
 
 holds = Table(
@@ -54,6 +72,18 @@ hold_lines = Table(
     Column("sku", Text, primary_key=True),
     Column("location", Text, primary_key=True),
     Column("quantity", BigInteger, nullable=False),
+    Column("released", BigInteger, nullable=False),
+    Column("shipped", BigInteger, nullable=False),
+)
+
+hold_parts = Table(
+    "hold_parts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("order_id", Uuid, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("lines", JSONB, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
     info={"append_only": True},
 )
 
@@ -69,7 +99,36 @@ ledger = Table(
     Column("actor", Text, nullable=False),
     Column("note", Text),
     Column("cause", Text),
+    Column("order_id", Uuid),
+    Column("event", Text),
+    Column("transfer", Uuid),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("recorded_at", DateTime(timezone=True), nullable=False),
     info={"append_only": True},
+)
+
+transfers = Table(
+    "transfers",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("origin", Text),
+    Column("destination", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reference", Text),
+    Column("note", Text),
+    Column("expected_at", DateTime(timezone=True)),
+    Column("actor", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+)
+
+transfer_lines = Table(
+    "transfer_lines",
+    metadata,
+    Column("transfer_id", Uuid, primary_key=True),
+    Column("sku", Text, primary_key=True),
+    Column("quantity", BigInteger, nullable=False),
+    Column("arrived", BigInteger, nullable=False),
+    Column("lost", BigInteger, nullable=False),
+    Column("returned", BigInteger, nullable=False),
 )

@@ -68,7 +68,7 @@ HTTP: dict[str, Called] = {
     "create_location": Called("/v1/locations", 201, {"id": "LON", "name": "London"}),
     "list_locations": Called("/v1/locations", 200),
     "set_item_policy": Called("/v1/items/GIFT", 200, {"tracked": False}),
-    "set_stock_level": Called("/v1/stock/MUG/NOWHERE", 404, {"on_hand": 1, "reason": "counted"}),
+    "set_stock_level": Called("/v1/stock/MUG/NOWHERE", 404, {"on_hand": 1, "reason": "recount"}),
     "adjust_stock": Called("/v1/stock/MUG/NOWHERE/adjustments", 404, {"delta": 1, "reason": "found"}),
     "get_stock": Called("/v1/stock/NONE", 404),
     "list_ledger": Called("/v1/stock/NONE/ledger", 200),

@@ -121,7 +121,7 @@ async def opened(shop: Shop, on_hand: int) -> None:
     await shop.ask("create_location", "/v1/locations", {"id": "LON", "name": "London"})
     product = {"title": "A mug", "variants": [{"sku": "mug", "price_minor": 1000}]}
     await shop.ask("create_product", "/v1/products", product)
-    await shop.ask("set_stock_level", "/v1/stock/mug/LON", {"on_hand": on_hand, "reason": "first count"})
+    await shop.ask("set_stock_level", "/v1/stock/mug/LON", {"on_hand": on_hand, "reason": "recount"})
 
 
 async def ordered(shop: Shop, card: str) -> str:

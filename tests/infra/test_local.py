@@ -148,7 +148,7 @@ def test_it_starts_ends_and_starts_again_with_what_it_knew(shop: Shop) -> None:
     assert {gift.sku for gift in GIFTS} == {variant["sku"] for item in items for variant in item["variants"]}
     shop.client("admin").call("POST", "/v1/products", MUG)
     admin = shop.client("admin")
-    admin.call("PUT", "/v1/stock/MUG-BLUE/LON", {"on_hand": 7, "reason": "counted"})
+    admin.call("PUT", "/v1/stock/MUG-BLUE/LON", {"on_hand": 7, "reason": "recount"})
     children = descendants(shop.pid)
     assert len(children) > 6
 

@@ -86,7 +86,7 @@ async def _stock_up(http: aiohttp.ClientSession, admin: str, sku: str) -> None:
     headers = {"authorization": f"Bearer {admin}", "idempotency-key": str(uuid4())}
     async with http.get(f"/v1/stock/{sku}", headers=headers) as answer:
         location = (await answer.json())["locations"][0]["location"]
-    body = {"delta": 1_000_000, "reason": "stocked up for a benchmark"}
+    body = {"delta": 1_000_000, "reason": "received"}
     async with http.post(f"/v1/stock/{sku}/{location}/adjustments", json=body, headers=headers) as answer:
         assert answer.status == 201, await answer.text()
 

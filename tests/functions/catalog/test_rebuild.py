@@ -107,7 +107,7 @@ async def test_words_of_no_product_are_forgotten(shelf: list[str], ask: Ask, db:
 
 async def test_stock_is_taken_from_the_inventory(shelf: list[str], ask: Ask, db: Books) -> None:
     await ask(create_location, "/v1/locations", {"id": "LON", "name": "London"}, roles=AS_ADMIN)
-    level = {"on_hand": 50, "reason": "first count"}
+    level = {"on_hand": 50, "reason": "recount"}
     await ask(set_stock_level, "/v1/stock/MUG-1/LON", level, roles=AS_ADMIN)
     assert await rebuilt(ask, "stock") == {"MUG-1": ["status"]}  # its event is not delivered here
 

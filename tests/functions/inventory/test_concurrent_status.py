@@ -17,7 +17,7 @@ from functions.inventory.hold_stock import hold_stock
 from functions.inventory.release_hold import release_hold
 from functions.inventory.set_item_policy import SetItemPolicy, set_item_policy
 from functions.inventory.set_stock_level import set_stock_level
-from shared.inventory.events import CommitHold, ReleaseHold, StockAdjusted
+from shared.inventory.events import CommitHold, ReleaseHold, StockShortfall
 from shared.inventory.queries import STATUS_OF
 from shared.runtime.answers import Answer
 from shared.runtime.db import compiled
@@ -41,11 +41,13 @@ async def told_and_true(db: Books) -> None:
     """Each crossing of a SKU leads on from the one before, and the last event tells what the tables say."""
     streams: dict[str, list[Any]] = {}
     for row in await db.all(SAID):
+        if row.type == StockShortfall.type:
+            continue  # tells of a location
         streams.setdefault(row.key, []).append(row)
     now = {row.sku: row.status for row in await db.all(compiled(STATUS_OF).sql, skus=list(streams))}
     assert {sku: events[-1].said["status"] for sku, events in streams.items()} == now
     for events in streams.values():
-        crossings = [event.said for event in events if event.type != StockAdjusted.type]
+        crossings = [event.said for event in events if "was" in event.said]
         assert [one["was"] for one in crossings] == ["out_of_stock", *(one["status"] for one in crossings[:-1])]
         assert all(one["status"] != one["was"] for one in crossings)
 
@@ -78,9 +80,9 @@ async def test_everything_at_once(
     async def move() -> set[int]:
         path = f"/v1/stock/{chance.choice(skus)}/{chance.choice(('LON', 'LEEDS'))}"
         if chance.random() < 0.3:
-            body: dict[str, Any] = {"on_hand": chance.randint(0, 9), "reason": "count"}
+            body: dict[str, Any] = {"on_hand": chance.randint(0, 9), "reason": "recount"}
             return {(await ask(set_stock_level, path, body, roles=AS_ADMIN)).status}
-        body = {"delta": chance.choice((-3, -2, -1, 1, 2, 4)), "reason": "moved"}
+        body = {"delta": chance.choice((-3, -2, -1, 1, 2, 4)), "reason": "correction"}
         key = str(uuid4())
         answer = await ask(adjust_stock, f"{path}/adjustments", body, roles=AS_ADMIN, idempotency_key=key)
         return {200 if answer.status in (201, 409) else answer.status}
@@ -103,7 +105,7 @@ async def test_everything_at_once(
     assert await db.all("select 1 from platform.attempts") == []
     assert await db.value("select deadlocks from pg_stat_database where datname = current_database()") == 0
     kinds_told = {row.type.split(".")[3] for row in await db.all(SAID)}
-    assert kinds_told == {"adjusted", "low", "depleted", "replenished"}
+    assert kinds_told == {"adjusted", "low", "depleted", "replenished", "shortfall"}
     await told_and_true(db)
 
 
@@ -158,10 +160,10 @@ async def test_a_hold_knows_the_policy_that_was_set_while_it_waited(
 async def test_a_release_counts_what_was_taken_elsewhere_while_it_waited(
     run: Run, stocked: Stocked, db: Books, begun: Begun
 ) -> None:
-    await stocked("mug", "LEEDS", 6)
-    await run(hold_stock, hold(mug=1))
+    await stocked("mug", "LEEDS", 7)
+    await run(hold_stock, hold(mug=2))
     await stocked("mug", "LON", 3)
-    async with begun(adjust_stock, AdjustStock(sku="mug", location="LON", delta=-3, reason="broken")):
+    async with begun(adjust_stock, AdjustStock(sku="mug", location="LON", delta=-3, reason="damaged")):
         releasing = asyncio.create_task(run(release_hold, ReleaseHold(order_id=ORDER)))
     await releasing
 
@@ -174,11 +176,11 @@ async def test_the_first_stock_at_two_locations_is_told_once(
 ) -> None:
     async with begun(adjust_stock, AdjustStock(sku="mug", location="LON", delta=6, reason="received")):
         second = asyncio.create_task(
-            ask(set_stock_level, "/v1/stock/mug/LEEDS", {"on_hand": 4, "reason": "count"}, roles=AS_ADMIN)
+            ask(set_stock_level, "/v1/stock/mug/LEEDS", {"on_hand": 4, "reason": "recount"}, roles=AS_ADMIN)
         )
     assert json.loads((await second).body)["available"] == 4
 
-    assert await told(db) == ["adjusted in_stock", "replenished in_stock", "adjusted in_stock"]
+    assert await told(db) == ["received in_stock", "replenished in_stock", "adjusted in_stock"]
     assert await db.value(
         "select convert_from(data, 'UTF8')::json ->> 'sku_available' from platform.outbox"
         " where topic = 'shop.stock' order by position desc limit 1"
@@ -199,10 +201,10 @@ async def test_two_holds_at_two_locations_of_which_the_second_takes_the_last(
 
 
 async def test_two_releases_at_two_locations_add_up(run: Run, stocked: Stocked, db: Books, begun: Begun) -> None:
-    await stocked("mug", "LON", 3)
-    await stocked("mug", "LEEDS", 3)
-    await run(hold_stock, hold(mug=3))
-    await run(hold_stock, hold(OTHER, mug=3))
+    await stocked("mug", "LON", 4)
+    await stocked("mug", "LEEDS", 4)
+    await run(hold_stock, hold(mug=4))
+    await run(hold_stock, hold(OTHER, mug=4))
     async with begun(release_hold, ReleaseHold(order_id=ORDER)):
         second = asyncio.create_task(run(release_hold, ReleaseHold(order_id=OTHER)))
     await second

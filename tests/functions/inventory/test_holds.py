@@ -168,6 +168,10 @@ async def test_the_largest_order_is_held_and_committed(run: Run, stocked: Stocke
     await db.run("insert into inventory.stock (sku, location) select 's' || n, 'LON' from generate_series(1, 675) n")
     await db.run("update inventory.stock set on_hand = 10")
     await db.run(
+        "insert into inventory.items (sku, tracked, status, updated_at) select sku, true, 'in_stock', now()"
+        " from inventory.stock"
+    )
+    await db.run(
         """insert into inventory.ledger (sku, location, delta, on_hand, reason, actor, at, recorded_at)
         select sku, location, 10, 10, 'received', 'test', now(), now() from inventory.stock"""
     )

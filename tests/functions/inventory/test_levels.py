@@ -18,19 +18,19 @@ from tests.conftest import ADMIN, NOW, Ask, Books, Run
 from tests.functions.inventory.conftest import ORDER, OTHER, Stocked, hold, level
 
 AS_ADMIN = ("admin",)
-RECOUNT = {"on_hand": 3, "reason": "yearly count"}
+RECOUNT = {"on_hand": 3, "reason": "recount"}
 
 
 async def test_a_recount_sets_the_level_and_says_so(run: Run, stocked: Stocked, db: Books) -> None:
     await stocked("mug", on_hand=5)
-    request = SetStockLevel(sku="mug", location="LON", on_hand=3, reason="two broken", note="shelf 4")
+    request = SetStockLevel(sku="mug", location="LON", on_hand=3, reason="damaged", note="shelf 4")
     found, emitted = await run(set_stock_level, request, caller=ADMIN)
 
     entry = (await db.all("select * from inventory.ledger order by id"))[-1]
     assert (entry.delta, entry.on_hand, entry.reason, entry.actor, entry.note) == (
         -2,
         3,
-        "two broken",
+        "damaged",
         "admin-1",
         "shelf 4",
     )
@@ -39,7 +39,7 @@ async def test_a_recount_sets_the_level_and_says_so(run: Run, stocked: Stocked, 
             **found.model_dump(),
             delta=-2,
             ledger_id=entry.id,
-            reason="two broken",
+            reason="damaged",
             actor="admin-1",
             at=NOW,
             sku_available=3,
@@ -51,7 +51,7 @@ async def test_a_recount_sets_the_level_and_says_so(run: Run, stocked: Stocked, 
 
 async def test_the_same_level_again_changes_nothing(run: Run, stocked: Stocked, db: Books) -> None:
     await stocked("mug", on_hand=3)
-    request = SetStockLevel(sku="mug", location="LON", on_hand=3, reason="again")
+    request = SetStockLevel(sku="mug", location="LON", on_hand=3, reason="recount")
     found, emitted = await run(set_stock_level, request, caller=ADMIN)
 
     assert (found.on_hand, found.version, emitted) == (3, 1, [])
@@ -88,7 +88,7 @@ async def test_an_adjustment_is_made_once_per_key(ask: Ask, stocked: Stocked, db
 
 async def test_no_more_is_taken_than_is_there(ask: Ask, stocked: Stocked, db: Books) -> None:
     await stocked("mug", on_hand=2)
-    body = {"delta": -3, "reason": "broken"}
+    body = {"delta": -3, "reason": "damaged"}
     answer = await ask(adjust_stock, "/v1/stock/mug/LON/adjustments", body, roles=AS_ADMIN, idempotency_key="k")
 
     assert (answer.status, json.loads(answer.body)["type"]) == (409, "urn:kn-shop:problem:insufficient-stock")
@@ -101,7 +101,7 @@ async def test_no_more_is_taken_than_is_there(ask: Ask, stocked: Stocked, db: Bo
 )
 async def test_what_is_no_adjustment(ask: Ask, stocked: Stocked, body: dict[str, object]) -> None:
     path = "/v1/stock/mug/LON/adjustments"
-    answer = await ask(adjust_stock, path, {"reason": "odd", **body}, roles=AS_ADMIN, idempotency_key="k")
+    answer = await ask(adjust_stock, path, {"reason": "correction", **body}, roles=AS_ADMIN, idempotency_key="k")
 
     assert answer.status == 422
 
@@ -123,12 +123,13 @@ async def test_stock_is_shown_in_all_and_by_location(ask: Ask, run: Run, stocked
     await run(hold_stock, hold(mug=1))
     shown = await ask(get_stock, "/v1/stock/mug", roles=("service",))
 
+    none = {"incoming": 0, "safety_stock": 0, "backorder_limit": 0, "shortfall": 0}
     assert json.loads(shown.body) == {
         "sku": "mug", "tracked": True, "status": "low", "low_at": 5,
-        "on_hand": 5, "held": 1, "committed": 0, "available": 4, "shortfall": 0,
+        "on_hand": 5, "held": 1, "committed": 0, "available": 4, **none,
         "locations": [
-            {"location": "LON", "on_hand": 3, "held": 1, "committed": 0, "available": 2, "shortfall": 0},
-            {"location": "LEEDS", "on_hand": 2, "held": 0, "committed": 0, "available": 2, "shortfall": 0},
+            {"location": "LON", "on_hand": 3, "held": 1, "committed": 0, "available": 2, **none},
+            {"location": "LEEDS", "on_hand": 2, "held": 0, "committed": 0, "available": 2, **none},
         ],
     }  # fmt: skip
 

@@ -14,7 +14,10 @@ async def test_a_location_is_opened_once(ask: Ask) -> None:
     created = await ask(create_location, "/v1/locations", body, roles=AS_ADMIN)
     again = await ask(create_location, "/v1/locations", body, roles=AS_ADMIN)
 
-    assert (created.status, json.loads(created.body)) == (201, {**body, "priority": 100, "open": True})
+    assert (created.status, json.loads(created.body)) == (
+        201,
+        {**body, "priority": 100, "open": True, "address": None, "ships_to": None, "version": 1},
+    )
     assert (again.status, json.loads(again.body)["type"]) == (409, "urn:kn-shop:problem:location-exists")
 
 

@@ -138,7 +138,7 @@ async def test_counts_and_adjustments_tell_the_status_with_the_level(run: Run, s
     await stocked("mug", "LEEDS", 4)
 
     async def adjusted(delta: int) -> tuple[tuple[int, int | None, str | None], list[Any]]:
-        request = AdjustStock(sku="mug", location="LON", delta=delta, reason="moved")
+        request = AdjustStock(sku="mug", location="LON", delta=delta, reason="correction")
         _, emitted = await run(adjust_stock, request, caller=ADMIN)
         assert isinstance(emitted[0], StockAdjusted)
         return (emitted[0].available, emitted[0].sku_available, emitted[0].status), crossings(emitted)
@@ -148,7 +148,7 @@ async def test_counts_and_adjustments_tell_the_status_with_the_level(run: Run, s
     assert await adjusted(-3) == ((0, 4, "low"), [("StockLow", "mug", "low", 4)])
 
     async def counted(location: str, on_hand: int) -> list[Any]:
-        request = SetStockLevel(sku="mug", location=location, on_hand=on_hand, reason="count")
+        request = SetStockLevel(sku="mug", location=location, on_hand=on_hand, reason="recount")
         return crossings((await run(set_stock_level, request, caller=ADMIN))[1])
 
     assert await counted("LEEDS", 0) == [("StockDepleted", "mug", "out_of_stock", 0)]

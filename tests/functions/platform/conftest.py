@@ -137,7 +137,7 @@ async def live(database: Cloned, settings: Settings, issuer: Issuer) -> None:
         for sku, price, on_hand in (("mug", 1295, 50), ("tea", 450, 50), ("pen", 100, 1)):
             product = {"title": f"The {sku}", "variants": [{"sku": sku, "price_minor": price}]}
             await shop.ask("create_product", "/v1/products", product, "admin")
-            level = {"on_hand": on_hand, "reason": "first count"}
+            level = {"on_hand": on_hand, "reason": "recount"}
             await shop.ask("set_stock_level", f"/v1/stock/{sku}/LON", level, "admin")
         await shop.ask("set_item_policy", "/v1/items/gift", {"tracked": False}, "admin")
         orders = [
@@ -175,7 +175,7 @@ async def live(database: Cloned, settings: Settings, issuer: Issuer) -> None:
             "reason": "cancellation C536379",
         }
         await shop.ask("return_goods", "/v1/admin/returns", back, "admin")
-        await shop.ask("adjust_stock", "/v1/stock/tea/LON/adjustments", {"delta": -50, "reason": "a flood"}, "admin")
+        await shop.ask("adjust_stock", "/v1/stock/tea/LON/adjustments", {"delta": -50, "reason": "damaged"}, "admin")
         await shop.quiet()
 
 

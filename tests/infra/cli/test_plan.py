@@ -29,7 +29,7 @@ def test_every_line_of_the_sample_has_the_fate_it_should() -> None:
         "A963185": (None, [22]),
     }
     assert [back.line.number for back in planned.returns] == [14, 16, 17, 31]
-    assert [(booked.line.number, booked.delta, booked.reason) for booked in planned.adjustments] == [
+    assert [(booked.line.number, booked.delta, booked.note) for booked in planned.adjustments] == [
         (11, 56, "found: Found (invoice 936414)"),
         (12, -10, "written off: damages (invoice 936589)"),
     ]
