@@ -14,8 +14,9 @@ from shared.runtime import Work, on_event
     emits=[HoldReleased, *STATUS_EVENTS],
 )
 async def release_hold(command: ReleaseHold, work: Work) -> None:
-    """What has left is not given back. An order without a hold is remembered as released, so that a HoldStock that
-    comes late holds nothing.
+    """What has left is not given back.
+
+    An order without a hold is remembered as released, so that a HoldStock that comes late holds nothing.
     """
     order_id = command.order_id
     hold, stocked, lines = await lock_hold_and_stock(work, order_id)

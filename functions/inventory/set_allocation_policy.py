@@ -10,7 +10,9 @@ SET = text("update inventory.policy set allocation = :allocation")
 
 
 class SetAllocationPolicy(Request):
-    """- priority: the first location gives what it has of each SKU, then the next.
+    """The rules.
+
+    - priority: the first location gives what it has of each SKU, then the next.
     - most_stock: each SKU comes from the location that has most of it.
     - fewest_splits: as few locations as can be.
     """

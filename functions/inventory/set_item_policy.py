@@ -12,7 +12,8 @@ from shared.vocabulary import Sku
 
 SET = text("""
 update inventory.items
-set tracked = :tracked, low_at = case when :low_at_said then :low_at else low_at end, updated_at = :now, policy_at = :now
+set tracked = :tracked, low_at = case when :low_at_said then :low_at else low_at end, updated_at = :now,
+  policy_at = :now
 where sku = :sku
 """)
 

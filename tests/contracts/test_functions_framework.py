@@ -18,7 +18,18 @@ from functions import load_all
 from infra.local.paths import CHECKOUT
 from infra.local.postgres import Cloned, SharedServer
 from infra.local.processes import wait_until
-from shared.inventory.events import CommitHold, HoldLine, HoldStock, ReleaseHold, StockDepleted, StockHeld
+from shared.inventory.events import (
+    CommitHold,
+    ExtendHold,
+    HoldLine,
+    HoldStock,
+    PartLine,
+    ReleaseHold,
+    ReleasePart,
+    ShipHold,
+    StockDepleted,
+    StockHeld,
+)
 from shared.orders.events import OrderCompleted
 from shared.payments.events import AuthorizePayment, CapturePayment, RefundPayment, RefundSucceeded, VoidPayment
 from shared.runtime import Event
@@ -70,7 +81,11 @@ HTTP: dict[str, Called] = {
     "set_item_policy": Called("/v1/items/GIFT", 200, {"tracked": False}),
     "set_stock_level": Called("/v1/stock/MUG/NOWHERE", 404, {"on_hand": 1, "reason": "recount"}),
     "adjust_stock": Called("/v1/stock/MUG/NOWHERE/adjustments", 404, {"delta": 1, "reason": "found"}),
+    "set_level_policy": Called("/v1/stock/MUG/NOWHERE/policy", 404, {"safety_stock": 1}),
+    "set_allocation_policy": Called("/v1/inventory-policy", 200, {"allocation": "priority"}),
     "get_stock": Called("/v1/stock/NONE", 404),
+    "check_stock": Called("/v1/stock?sku=MUG&sku=NONE", 200),
+    "check_availability": Called("/v1/availability?sku=MUG", 200),
     "list_ledger": Called("/v1/stock/NONE/ledger", 200),
     "place_order": Called(
         "/v1/orders", 422, {"lines": [{"sku": "NONE", "quantity": 1}], "payment_token": "tok_approve"}
@@ -94,6 +109,9 @@ EVENTS: dict[str, Event] = {
     "hold_stock": HoldStock(order_id=ORDER, lines=[HoldLine(sku="MUG", quantity=1)], expires_in_s=60),
     "commit_hold": CommitHold(order_id=ORDER),
     "release_hold": ReleaseHold(order_id=ORDER),
+    "extend_hold": ExtendHold(order_id=ORDER, expires_in_s=60),
+    "release_hold_part": ReleasePart(order_id=ORDER, part_id=ORDER, lines=[PartLine(sku="MUG", quantity=1)]),
+    "ship_hold": ShipHold(order_id=ORDER, part_id=ORDER),
     "advance_order": StockHeld(order_id=ORDER, expires_at=NOW),
     "count_sales": OrderCompleted(order_id=ORDER, currency="GBP", total_minor=5),
     "track_stock": StockDepleted(sku="MUG", status="out_of_stock", was="low", available=0, low_at=5),
