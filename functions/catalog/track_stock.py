@@ -20,9 +20,10 @@ from shared.inventory.events import (
     StockTransferred,
 )
 
+from shared.runtime import Work, on_event
+
 OfTheSku = StockAdjusted | StockReceived | StockTransferred | StockShipped | StockLow | StockDepleted | StockReplenished
 OfALocation = LevelLow | LevelDepleted | LevelReplenished | StockShortfall
-from shared.runtime import Work, on_event
 
 # No row comes back where what is known is newer.
 TRACK = text("""
@@ -45,8 +46,8 @@ returning product_id
 async def track_stock(event: OfTheSku | OfALocation, work: Work) -> None:
     """Each event is a snapshot: whatever the order in which they come, the newest is what is shown.
 
-    Events of a location, and adjustments by earlier versions, tell no status of the SKU; they are heeded for their place
-    in the stream alone.
+    Events of a location, and adjustments by earlier versions, tell no status of the SKU; they are heeded for their
+    place in the stream alone.
     """
     at = work.cause.at or work.now
     status = None if isinstance(event, OfALocation) else event.status
