@@ -19,7 +19,6 @@ from shared.inventory.events import (
     StockShortfall,
     StockTransferred,
 )
-
 from shared.runtime import Work, on_event
 
 OfTheSku = StockAdjusted | StockReceived | StockTransferred | StockShipped | StockLow | StockDepleted | StockReplenished
