@@ -205,6 +205,33 @@ def catalog() -> list[Alert]:
     ]  # fmt: skip
 
 
+def inventory() -> list[Alert]:
+    waits = "sum by (le) (rate(shop_inventory_lock_wait_seconds_bucket[10m]))"
+    return [
+        Alert(
+            "HoldsAreStuck",
+            "max(shop_inventory_holds_overdue) > 0",
+            "3m", "page", "{{ $value | humanize }} holds should have expired, and still hold stock",
+            "holds-are-stuck",
+        ),
+        Alert(
+            "StockIsShort",
+            "max(shop_inventory_shortfalls) > 0",
+            "5m", "ticket", "At {{ $value | humanize }} places more is promised than is there", "stock-is-short",
+        ),
+        Alert(
+            "HotSku",
+            f"histogram_quantile(0.95, {waits}) > 0.25",
+            "10m", "ticket", "Orders wait {{ $value | humanizeDuration }} for each other's stock", "a-hot-sku",
+        ),
+        Alert(
+            "TransfersAreOverdue",
+            'max(shop_inventory_transfers{overdue="yes"}) > 0',
+            "1h", "ticket", "{{ $value | humanize }} transfers should have arrived", "recount",
+        ),
+    ]  # fmt: skip
+
+
 def orders() -> list[Alert]:
     ended = one_of(event.type for event in (OrderConfirmed, OrderRejected, OrderCancelled))
     stuck = grown("shop_events_emitted_total", "15m", "", f'type="{SagaStuck.type}"')

@@ -4,7 +4,24 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from infra.manifests.objectives import Objective
-from shared.inventory.events import HoldCommitted, HoldExpired, HoldRejected, HoldReleased, StockHeld
+from shared.inventory.events import (
+    HoldCommitted,
+    HoldExpired,
+    HoldPartReleased,
+    HoldRejected,
+    HoldReleased,
+    HoldShipped,
+    ShipmentRefused,
+    StockAdjusted,
+    StockDepleted,
+    StockHeld,
+    StockLow,
+    StockReceived,
+    StockReplenished,
+    StockShipped,
+    StockShortfall,
+    StockTransferred,
+)
 from shared.orders.events import OrderCancelled, OrderConfirmed, OrderCreated, OrderRejected, SagaStuck
 from shared.payments.events import (
     CaptureFailed,
@@ -21,6 +38,7 @@ from shared.runtime.events import Event
 WINDOW = "$__rate_interval"
 CHOSEN = 'function=~"$function"'
 EMITTED = "shop_events_emitted_total"
+LOCK_WAIT = "shop_inventory_lock_wait_seconds"
 
 
 class Line(NamedTuple):
@@ -221,13 +239,73 @@ CATALOG: list[Row] = [
 
 INVENTORY: list[Row] = [
     (
+        "Stock",
+        (
+            Panel(
+                "Units",
+                "At open locations. Held and committed are promised, safety stock is not sold.",
+                "short",
+                (Line("max by (kind) (shop_inventory_units)", "{{kind}}"),),
+            ),
+            Panel(
+                "SKUs by status",
+                "What is told to those who sell them.",
+                "short",
+                (Line("max by (status) (shop_inventory_skus)", "{{status}}"),),
+            ),
+            Panel(
+                "Shortfalls, and transfers on their way",
+                "SKUs at locations where more is promised than is there, and goods that should have come.",
+                "short",
+                (
+                    Line("max(shop_inventory_shortfalls)", "short"),
+                    Line('max(shop_inventory_transfers{overdue="no"})', "on their way"),
+                    Line('max(shop_inventory_transfers{overdue="yes"})', "overdue"),
+                ),
+            ),
+            Panel(
+                "What changes stock, and what becomes of it",
+                "",
+                "ops",
+                _told(
+                    StockReceived, StockAdjusted, StockTransferred, StockShipped,
+                    StockLow, StockDepleted, StockReplenished, StockShortfall,
+                ),
+            ),
+        ),
+    ),
+    (
         "Holds",
         (
             Panel("What came of orders' holds", "", "ops", _told(StockHeld, HoldRejected)),
-            Panel("How holds end", "", "ops", _told(HoldCommitted, HoldReleased, HoldExpired)),
+            Panel(
+                "How holds end", "", "ops",
+                _told(HoldCommitted, HoldShipped, HoldReleased, HoldPartReleased, HoldExpired, ShipmentRefused),
+            ),
+            Panel(
+                "Live holds by age",
+                "Held ones should be young; committed ones wait for their goods to leave.",
+                "short",
+                (
+                    Line("max by (status, age) (shop_inventory_holds)", "{{status}} {{age}}"),
+                    Line("max(shop_inventory_holds_overdue)", "overdue"),
+                ),
+            ),
+            Panel(
+                "Waiting for stock that others change",
+                "How long orders wait for each other at SKUs that many want at once.",
+                "s",
+                tuple(
+                    Line(
+                        f"histogram_quantile({share}, sum by (le) (rate({LOCK_WAIT}_bucket[{WINDOW}])))",
+                        f"p{share * 100:g}",
+                    )
+                    for share in (0.5, 0.95, 0.99)
+                ),
+            ),
         ),
-    )
-]
+    ),
+]  # fmt: skip
 
 ORDERS: list[Row] = [
     (

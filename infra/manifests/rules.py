@@ -21,6 +21,7 @@ def files(declarations: list[Declaration]) -> Files:
         "functions": {"shop-functions-recorded": _functions(), "shop-functions": _alerts(alerts.calls(declarations))},
         "events": {"shop-events-recorded": _events(), "shop-events": _alerts(alerts.events(declarations))},
         "catalog": {"shop-catalog": _alerts(alerts.catalog())},
+        "inventory": {"shop-inventory": _alerts(alerts.inventory())},
         "orders": {"shop-orders": _alerts(alerts.orders())},
         "payments": {"shop-payments": _alerts(alerts.payments())},
     }
@@ -38,6 +39,7 @@ def every_alert(declarations: list[Declaration]) -> list[Alert]:
         *alerts.calls(declarations),
         *alerts.events(declarations),
         *alerts.catalog(),
+        *alerts.inventory(),
         *alerts.orders(),
         *alerts.payments(),
     ]

@@ -85,6 +85,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_list_locations',
   'fn_list_my_orders',
   'fn_list_products',
+  'fn_measure_stock',
   'fn_move_category',
   'fn_place_order',
   'fn_publish_due_products',
@@ -336,6 +337,9 @@ grant select on orders.orders, orders.sagas to fn_list_my_orders;
 -- catalog/list_products
 grant usage on schema catalog to fn_list_products;
 grant select on catalog.categories, catalog.listings, catalog.search_entries, catalog.stock to fn_list_products;
+-- inventory/measure_stock
+grant usage on schema inventory to fn_measure_stock;
+grant select on inventory.holds, inventory.items, inventory.locations, inventory.stock, inventory.transfers to fn_measure_stock;
 -- catalog/move_category
 grant usage on schema catalog, platform to fn_move_category;
 grant insert on platform.outbox to fn_move_category;

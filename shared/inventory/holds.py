@@ -16,6 +16,7 @@ from sqlalchemy import TextClause, text
 from shared.inventory.allocation import Taken
 from shared.inventory.events import AllocatedLine, AllocationRule
 from shared.inventory.items import Items, Level, items_of, read_items, reading
+from shared.inventory.metrics import LOCK_WAIT
 from shared.inventory.status import tell
 from shared.runtime import Work
 
@@ -74,7 +75,8 @@ with opened as (
   for update
 )
 select exists (select from opened) as opened, array_agg(sku) as skus, array_agg(location) as locations,
-  (select allocation from inventory.policy) as rule
+  (select allocation from inventory.policy) as rule,
+  extract(epoch from clock_timestamp() - statement_timestamp())::float8 as waited_s
 from locked
 """)
 
@@ -208,6 +210,7 @@ async def open_hold(work: Work, order_id: UUID, skus: Sequence[str], expires_at:
     found = await opened.one()
     if found is None or not found.opened:
         return None
+    LOCK_WAIT.observe(found.waited_s)
     locked = set(zip(found.skus or (), found.locations or (), strict=True))
     items = items_of(rows)
     levels = [level for item in items.values() for level in item.levels if (level.sku, level.location) in locked]
