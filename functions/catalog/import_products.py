@@ -5,9 +5,10 @@ from typing import get_args
 from shared.catalog import metrics
 from shared.catalog.bulk import Status, bring
 from shared.catalog.events import ProductArchived, ProductCreated, ProductPublished, ProductUpdated
-from shared.catalog.sheets import CSV, NDJSON, entries_of
+from shared.catalog.sheets import entries_of
 from shared.catalog.tables import DERIVED, SOURCES, categories, products, variants
 from shared.runtime import Rate, Request, View, Work, http
+from shared.sheets import CSV, NDJSON
 
 ROWS = {status: metrics.IMPORT_ROWS.labels(status) for status in get_args(Status)}
 

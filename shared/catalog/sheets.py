@@ -5,21 +5,14 @@ that follow each other are one product, whose own cells may be empty after the f
 where there are columns of attributes, they are all the attributes that a product has.
 """
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
 import orjson
-from pydantic import ValidationError
 
 from shared.catalog.content import Content, Product, slug_of
-from shared.runtime.models import faults_in
-from shared.runtime.problems import ValidationFailed
-
-CSV, NDJSON = "text/csv", "application/x-ndjson"
-ROWS_AT_MOST = 5_000
+from shared.sheets import CSV, Row, check_rows, decoded, rows_of_csv, rows_of_ndjson, validated, whole_number
 
 OWN = ("slug", "title", "description", "category", "tax_class", "status", "publish_at", "media")
 """The columns that speak of the product, the others speak of a variant; attributes and options have columns of their
@@ -38,18 +31,10 @@ class Entry(NamedTuple):
 
 def entries_of(media_type: str, body: bytes) -> list[Entry]:
     """Raises ValidationFailed for what is no such file at all, or has more than ROWS_AT_MOST rows."""
-    try:
-        said = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _refused(f"Not UTF-8 at byte {error.start}.") from None
+    said = decoded(body)
     entries = list(_from_csv(said) if media_type == CSV else _from_ndjson(said))
-    if entries and entries[-1].rows.stop > ROWS_AT_MOST + 1:
-        raise _refused(f"More than {ROWS_AT_MOST} rows: split the file.")
+    check_rows(entries[-1].rows.stop - 1 if entries else 0)
     return entries
-
-
-def _refused(detail: str) -> ValidationFailed:
-    return ValidationFailed(errors=[{"pointer": "", "detail": detail}])
 
 
 def _entry(rows: range, fields: object, errors: Iterable[str] = ()) -> Entry:
@@ -57,108 +42,43 @@ def _entry(rows: range, fields: object, errors: Iterable[str] = ()) -> Entry:
     slug = str(fields.get("slug") or "") if isinstance(fields, dict) else ""
     content = None
     if not found:
-        try:
-            content = Content.model_validate(fields)
-            slug = content.slug or slug_of(content.title, content.variants[0].sku)
-        except ValidationError as error:
-            found = [
-                f"{'.'.join(str(part) for part in fault['loc']) or 'row'}: {fault['msg']}" for fault in faults_in(error)
-            ]
-    if content is not None and "\x00" in content.model_dump_json().replace("\\u0000", "\x00"):
-        content, found = None, ["The character U+0000 is not taken."]
+        content, found = validated(Content, fields)
+    if content is not None:
+        slug = content.slug or slug_of(content.title, content.variants[0].sku)
     return Entry(rows, slug, content, found)
 
 
 def _from_ndjson(said: str) -> Iterator[Entry]:
-    for number, line in enumerate(said.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            fields, errors = orjson.loads(line), []
-        except orjson.JSONDecodeError as error:
-            fields, errors = None, [f"Not JSON: {error.msg}."]
-        yield _entry(range(number, number + 1), fields, errors)
+    for number, fields, fault in rows_of_ndjson(said):
+        yield _entry(range(number, number + 1), fields, [fault] if fault else [])
 
 
 def _from_csv(said: str) -> Iterator[Entry]:
-    lines = _Lines(said)
-    reader = csv.reader(lines, strict=True)
-    try:
-        header = next(reader, [])
-    except csv.Error as error:
-        raise _refused(f"The header cannot be read: {error}.") from None
-    _check_header(header)
-    for _, group in groupby(_numbered(reader, lines, header), key=lambda row: row[1].get("slug") or row[0]):
+    header, numbered = rows_of_csv(said, _is_column, ("slug", "title", "sku", "price_minor"))
+    # A row that cannot be read belongs to its product by the slug that it seems to have: without it, the product would
+    # be taken for whole.
+    for _, group in groupby(numbered, key=lambda row: row.cells.get("slug") or row.number):
         rows = list(group)
-        errors = [f"row {number}: {error}" for number, _, error in rows if error]
-        numbers = range(rows[0][0], rows[-1][0] + 1)
+        errors = [f"row {row.number}: {row.fault}" for row in rows if row.fault]
+        numbers = range(rows[0].number, rows[-1].number + 1)
         own, faults = _product_of(rows)
         if any(name.startswith("attribute:") for name in header):
-            own["attributes"] = _prefixed(rows[0][1], "attribute")
+            own["attributes"] = _prefixed(rows[0].cells, "attribute")
         yield _entry(numbers, own, errors + faults)
 
 
-class _Lines:
-    """The lines of a file, and those taken for the row that is being read."""
-
-    def __init__(self, said: str) -> None:
-        self._all = io.StringIO(said, newline="")
-        self.taken: list[str] = []
-
-    def __iter__(self) -> "_Lines":
-        return self
-
-    def __next__(self) -> str:
-        self.taken.append(next(self._all))
-        return self.taken[-1]
+def _is_column(name: str) -> bool:
+    return name in COLUMNS or name.startswith(("attribute:", "option:"))
 
 
-def _numbered(reader: Any, lines: _Lines, header: Sequence[str]) -> Iterator[tuple[int, dict[str, str], str | None]]:
-    """Each row with its number, its cells that are not empty, and what is wrong with it."""
-    number = 0
-    while True:
-        number += 1
-        lines.taken.clear()
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield number, _slug_in(lines.taken, header), f"Not CSV: {error}."
-            continue
-        if not row:
-            number -= 1
-            continue
-        fault = None if len(row) == len(header) else f"{len(row)} cells where the header has {len(header)}."
-        yield number, {name: cell for name, cell in zip(header, row, strict=False) if cell}, fault
-
-
-def _slug_in(lines: Sequence[str], header: Sequence[str]) -> dict[str, str]:
-    """To which product a row belongs that cannot be read, so that this one is not taken for whole without it."""
-    try:
-        cells = next(csv.reader(lines), [])
-    except csv.Error:
-        cells = []
-    return {name: cell for name, cell in zip(header, cells, strict=False) if name == "slug" and cell}
-
-
-def _check_header(header: Sequence[str]) -> None:
-    known = [name for name in header if name in COLUMNS or name.startswith(("attribute:", "option:"))]
-    if unknown := sorted(set(header) - set(known)):
-        raise _refused(f"Unknown columns: {', '.join(unknown)[:200]}.")
-    if len(set(header)) < len(header):
-        raise _refused("A column stands twice.")
-    if missing := [name for name in ("slug", "title", "sku", "price_minor") if name not in header]:
-        raise _refused(f"Columns are missing: {', '.join(missing)}.")
-
-
-def _product_of(rows: Sequence[tuple[int, dict[str, str], str | None]]) -> tuple[dict[str, Any], list[str]]:
-    _, first, _ = rows[0]
+def _product_of(rows: Sequence[Row]) -> tuple[dict[str, Any], list[str]]:
+    first = rows[0].cells
     own: dict[str, Any] = {name: first[name] for name in OWN if name in first}
     errors = [
         f"{name}: two rows of one product differ"
-        for _, later, _ in rows[1:]
-        for name, cell in later.items()
+        for later in rows[1:]
+        if not later.fault
+        for name, cell in later.cells.items()
         if (name in OWN or name.startswith("attribute:")) and cell != first.get(name)
     ]
     if "media" in own:
@@ -166,14 +86,13 @@ def _product_of(rows: Sequence[tuple[int, dict[str, str], str | None]]) -> tuple
             own["media"] = orjson.loads(own["media"])
         except orjson.JSONDecodeError:
             errors.append("media: not JSON")
-    own["variants"] = [_variant_of(cells) for _, cells, _ in rows]
+    own["variants"] = [_variant_of(row.cells) for row in rows]
     return own, errors
 
 
 def _variant_of(row: dict[str, str]) -> dict[str, Any]:
-    price = row.get("price_minor", "")
     variant: dict[str, Any] = {"sku": row.get("sku", ""), "options": _prefixed(row, "option")}
-    variant["price_minor"] = int(price) if price.isascii() and price.isdigit() and len(price) < 16 else price
+    variant["price_minor"] = whole_number(row.get("price_minor", ""))
     return variant | ({"currency": row["currency"]} if "currency" in row else {})
 
 

@@ -1,4 +1,5 @@
-from shared.catalog.sheets import CSV, entries_of
+from shared.catalog.sheets import entries_of
+from shared.sheets import CSV
 
 
 def test_a_sheet_says_nothing_of_what_its_cells_leave_empty() -> None:
