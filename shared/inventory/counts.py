@@ -19,7 +19,8 @@ with coming as (
     and t.status = 'in_transit'
   group by 1, 2
 ), there as (
-  select sku, location, s.on_hand, s.held, s.committed, s.safety_stock, s.backorder_limit, s.shortfall, c.incoming
+  select sku, location, s.on_hand, s.held, s.committed, s.safety_stock, s.backorder_limit, s.shortfall, s.withdrawn,
+    c.incoming
   from (select * from inventory.stock where sku = any(cast(:skus as text[]))) s
   full join coming c using (sku, location)
 )
@@ -27,7 +28,7 @@ select i.sku, i.tracked, coalesce(i.low_at, {LOW_AT}) as low_at, i.status,
   s.location, coalesce(s.on_hand, 0) as on_hand, coalesce(s.held, 0) as held, coalesce(s.committed, 0) as committed,
   coalesce(s.incoming, 0) as incoming, coalesce(s.safety_stock, 0) as safety_stock,
   coalesce(s.backorder_limit, 0) as backorder_limit, coalesce(s.shortfall, 0) as shortfall,
-  case when l.closed_at is null then coalesce(greatest(0, {UNSOLD}), 0) else 0 end as available
+  case when l.closed_at is null and not s.withdrawn then coalesce(greatest(0, {UNSOLD}), 0) else 0 end as available
 from inventory.items i
 left join (there s join inventory.locations l on l.id = s.location) on s.sku = i.sku
 where i.sku = any(cast(:skus as text[]))

@@ -1,10 +1,11 @@
 """A SKU with its levels at all locations, as a transaction that has locked them sees and changes them.
 
-Locks are taken in one order by all: an order's hold or a transfer, then SKUs, then stock rows by (sku, location). Who
-changes what is available of a SKU locks all of its rows, so that the sum over them is known. They are read by a
-statement of its own, sent along behind the one that locks: a statement does not see rows that were added while it
-waited. Who may add a row or changes a policy has first locked the SKU itself: a row that is being added cannot be
-locked by others, nor can a SKU that has none yet.
+Locks are taken in one order by all: an order's hold or a transfer, then locations, then SKUs, then stock rows by
+(sku, location). Who changes what is available of a SKU locks all of its rows, so that the sum over them is known. They
+are read by a statement of its own, sent along behind the one that locks: a statement does not see rows that were added
+while it waited. Who may add a row or changes a policy has first locked the SKU itself: a row that is being added cannot
+be locked by others, nor can a SKU that has none yet. Before that, who brings goods to a location has locked it, shared
+with others who do, so that nobody closes it meanwhile.
 """
 
 from collections.abc import Collection, Sequence
@@ -26,8 +27,9 @@ LOW_AT = 5
 class Level:
     """How much of a SKU is at one location. A lower `priority` is served first; equal ones by the location's id.
 
-    At a location that is not `open` nothing is available; `ships_to` are countries, or None for all. `low_at` is the
-    location's own threshold, if it has one, and `status` what it told last. `was_short` is the shortfall before.
+    What is not `open` is not available: the location is closed, or has withdrawn it. `ships_to` are countries, or None
+    for all. `low_at` is the location's own threshold, if it has one, and `status` what it told last. `was_short` is the
+    shortfall before.
     """
 
     sku: str
@@ -96,8 +98,9 @@ def reading(skus: str) -> str:
     return f"""
 select a.sku, coalesce(i.tracked, true) as tracked, coalesce(i.low_at, {LOW_AT}) as low_at,
   coalesce(i.status, 'out_of_stock') as status,
-  s.sku as at_sku, s.location, l.priority, l.closed_at is null as open, l.ships_to, s.on_hand, s.held, s.committed,
-  s.safety_stock, s.backorder_limit, s.low_at as at_low_at, s.status as at_status, s.shortfall, s.version
+  s.sku as at_sku, s.location, l.priority, l.closed_at is null and not s.withdrawn as open, l.ships_to, s.on_hand,
+  s.held, s.committed, s.safety_stock, s.backorder_limit, s.low_at as at_low_at, s.status as at_status,
+  s.shortfall, s.version
 from ({skus}) as a (sku)
 left join inventory.items i on i.sku = a.sku
 left join (inventory.stock s join inventory.locations l on l.id = s.location) on s.sku = a.sku
@@ -107,12 +110,21 @@ order by a.sku, l.priority, l.id
 
 READ = text(reading("select unnest(cast(:skus as text[]))"))
 
-LOCKS = 0x57C  # the class of the SKUs' advisory locks
+LOCKS, LOCATION_LOCKS = 0x57C, 0x57D  # the classes of advisory locks
 
+# Few keys for all SKUs: the server's table of locks has room for some thousands, and one file may bring as many SKUs.
 LOCK_SKUS = text("""
 select pg_advisory_xact_lock(:locks, key)
-from (select distinct hashtext(sku) as key from unnest(cast(:skus as text[])) as sku order by 1) as keys
+from (select distinct hashtext(sku) & 4095 as key from unnest(cast(:skus as text[])) as sku order by 1) as keys
 """).bindparams(locks=LOCKS)
+
+LOCK_LOCATIONS = text("""
+select case when alone then pg_advisory_xact_lock(:locks, key) else pg_advisory_xact_lock_shared(:locks, key) end
+from (
+  select hashtext(id) as key, bool_or(id = :alone) as alone
+  from unnest(cast(:locations as text[])) as id group by 1 order by 1
+) as keys
+""").bindparams(locks=LOCATION_LOCKS)
 
 ENSURE_ITEMS = text("""
 insert into inventory.items (sku, tracked, updated_at)
@@ -150,12 +162,19 @@ def items_of(rows: Sequence[Row]) -> Items:
     return items
 
 
+async def lock_locations(work: Work, locations: Collection[str], *, alone: str = "") -> None:
+    """While this transaction lasts nobody closes or opens them, and nobody brings goods to the one that is `alone`."""
+    await work.db.send(LOCK_LOCATIONS, locations=sorted(set(locations)), alone=alone)
+
+
 async def lock_items(work: Work, skus: Collection[str], levels: Collection[tuple[str, str]] = ()) -> Items:
     """Locks SKUs with all of their stock; of `levels` (SKU, location) those at open locations are made at need.
 
     Distinct SKUs come in the order of their codes.
     """
     ordered = sorted(set(skus))
+    if levels:
+        await lock_locations(work, {location for _, location in levels})
     await work.db.send(LOCK_SKUS, skus=ordered)
     await work.db.send(ENSURE_ITEMS, skus=ordered, now=work.now)
     if levels:

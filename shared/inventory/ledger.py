@@ -1,7 +1,7 @@
 """The ledger, without an entry of which `on_hand` does not change."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, get_args
 from uuid import UUID
@@ -12,6 +12,7 @@ from shared.inventory.events import LevelChanged, StockAdjusted, StockReceived, 
 from shared.inventory.items import Items, Level
 from shared.inventory.status import STATUS_EVENTS, status_now, tell
 from shared.runtime import Event, View, Work
+from shared.runtime.problems import ValidationFailed
 
 Reason = Literal[
     "received",
@@ -87,7 +88,8 @@ class Change:
     transfer: UUID | None = None
 
 
-# Times of entries follow each other as the entries do: the moment of a transaction is before the wait for its lock.
+# A level may change several times: what it led to each time is what it led to at last, less what came after. Times of
+# entries follow each other as the entries do: the moment of a transaction is before the wait for its lock.
 ENTER = text("""
 with changes as (
   select * from unnest(
@@ -99,25 +101,36 @@ with changes as (
   update inventory.stock s
   set on_hand = s.on_hand + c.delta, committed = s.committed - c.committed,
     shortfall = greatest(0, s.held + s.committed - c.committed - s.on_hand - c.delta - s.backorder_limit),
-    version = s.version + 1, changed_at = greatest(s.changed_at, :now)
-  from changes c
+    version = s.version + c.entries, changed_at = greatest(s.changed_at, :now)
+  from (
+    select sku, location, sum(delta)::bigint as delta, sum(committed)::bigint as committed, count(*)::int as entries
+    from changes group by sku, location
+  ) c
   where s.sku = c.sku and s.location = c.location
   returning s.sku, s.location, s.on_hand, s.changed_at
 )
 insert into inventory.ledger
   (sku, location, delta, on_hand, reason, actor, note, cause, event, order_id, transfer, at, recorded_at)
-select c.sku, c.location, c.delta, d.on_hand, c.reason, :actor, c.note, :cause, :event, c.order_id, c.transfer,
-  coalesce(c.at, d.changed_at), d.changed_at
+select c.sku, c.location, c.delta, d.on_hand - coalesce(sum(c.delta) over later, 0)::bigint, c.reason, :actor, c.note,
+  :cause, :event, c.order_id, c.transfer, coalesce(c.at, d.changed_at), d.changed_at
 from changes c join changed d on d.sku = c.sku and d.location = c.location
+window later as (partition by c.sku, c.location order by c.n rows between 1 following and unbounded following)
 order by c.n
 returning id, sku, location, delta, on_hand, reason, actor, note, at, recorded_at, cause, event, order_id, transfer
 """)
 
 
-async def book(work: Work, items: Items, changes: Sequence[Change]) -> list[LedgerEntry]:
-    """Enters the changes, one per level, and says so, and what it means for the status of the SKUs.
+def check_past(work: Work, at: datetime | None) -> None:
+    """Raises ValidationFailed where goods are said to move in the future."""
+    if at is not None and at > work.now:
+        raise ValidationFailed(errors=[{"pointer": "/at", "detail": "This is in the future."}])
 
-    The items are locked and hold the levels. The caller is the actor. The entries come in the order of the changes.
+
+async def book(work: Work, items: Items, changes: Sequence[Change]) -> list[LedgerEntry]:
+    """Enters the changes in their order, and says so, and what it means for the status of the SKUs.
+
+    The items are locked and hold the levels. The caller is the actor. An entry comes for each change. What is said of a
+    level is as of its entry, what is said of a SKU as of all changes.
     """
     rows = await work.db.all(
         ENTER,
@@ -135,14 +148,16 @@ async def book(work: Work, items: Items, changes: Sequence[Change]) -> list[Ledg
         event=work.cause.causation,
         now=work.now,
     )
-    assert len(rows) == len(changes), "each change is of another level, which is there"
+    assert len(rows) == len(changes), "each change is of a level, which is there"
+    led_to = []
     for change in changes:
         change.level.on_hand += change.delta
         change.level.committed -= change.committed
         change.level.version += 1
+        led_to.append(replace(change.level))
     entries = [LedgerEntry.model_validate(row, from_attributes=True) for row in rows]
-    for change, entry in zip(changes, entries, strict=True):
-        work.emit(_said_of(items, change.level, entry))
+    for level, entry in zip(led_to, entries, strict=True):
+        work.emit(_said_of(items, level, entry))
     await tell(work, (items[sku] for sku in dict.fromkeys(entry.sku for entry in entries)))
     return entries
 

@@ -21,7 +21,7 @@ left join inventory.items i on i.sku = asked.sku
 left join (
   select s.sku, sum(greatest(0, {UNSOLD}))::bigint as available,
     sum(greatest(0, {UNSOLD} + s.backorder_limit))::bigint as promisable
-  from inventory.stock s join inventory.locations l on l.id = s.location and l.closed_at is null
+  from inventory.stock s join inventory.locations l on l.id = s.location and l.closed_at is null and not s.withdrawn
   where s.sku = any({skus})
   group by s.sku
 ) s on s.sku = asked.sku
@@ -51,15 +51,23 @@ STATUS_OF = text(statuses("cast(:skus as text[])"))
 """What the events of the topic shop.stock have told last: (sku, status, available) for each of `skus`."""
 
 TOUCHED = text("""
-select order_id from (
-  select l.order_id,
-    sum(l.quantity - l.released - l.shipped) over (order by h.status, h.created_at, h.order_id) as promised
-  from inventory.hold_lines l join inventory.holds h using (order_id)
-  where l.sku = :sku and l.location = :location and l.released + l.shipped < l.quantity
-    and h.status in ('COMMITTED', 'HELD')
-) promises
-where promised > :covered
-order by promised desc
-limit :count
+select a.sku, a.location, p.order_id
+from unnest(cast(:skus as text[]), cast(:locations as text[]), cast(:covered as bigint[]))
+  with ordinality as a (sku, location, covered, n)
+cross join lateral (
+  select order_id, promised from (
+    select l.order_id,
+      sum(l.quantity - l.released - l.shipped) over (order by h.status, h.created_at, h.order_id) as promised
+    from inventory.hold_lines l join inventory.holds h using (order_id)
+    where l.sku = a.sku and l.location = a.location and l.released + l.shipped < l.quantity
+      and h.status in ('COMMITTED', 'HELD')
+  ) promises
+  where promised > a.covered
+  order by promised desc
+  limit :count
+) p
+order by a.n, p.promised desc
 """)
-"""The orders whose promises at a location are not covered by so many units: 'COMMITTED' sorts, and is served, first."""
+"""The orders whose promises are not covered by so many units at each level, `count` of each at most: 'COMMITTED' sorts,
+and is served, first.
+"""

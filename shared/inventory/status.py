@@ -1,6 +1,7 @@
 """What is told of a SKU's stock to those who sell it: the rule, and the event of every change."""
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -112,6 +113,8 @@ async def tell(work: Work, items: Iterable[Item]) -> None:
     """
     skus: dict[str, StockStatus] = {}
     levels: dict[tuple[str, str], StockStatus] = {}
+    items = list(items)
+    touched = await _touched(work, (level for item in items for level in item.levels))
     for item in items:
         if event := crossing(item):
             work.emit(event)
@@ -121,7 +124,9 @@ async def tell(work: Work, items: Iterable[Item]) -> None:
                 work.emit(crossed)
                 levels[level.sku, level.location] = level.status = crossed.status
             if level.shortfall != level.was_short:
-                work.emit(await _shortfall(work, level))
+                orders = tuple(touched.get((level.sku, level.location), ()))
+                told = StockShortfall(sku=level.sku, location=level.location, shortfall=level.shortfall, orders=orders)
+                work.emit(told)
                 level.was_short = level.shortfall
     if skus or levels:
         await work.db.send(
@@ -134,17 +139,19 @@ async def tell(work: Work, items: Iterable[Item]) -> None:
         )
 
 
-async def _shortfall(work: Work, level: Level) -> StockShortfall:
-    waiting = await work.db.all(
+async def _touched(work: Work, levels: Iterable[Level]) -> dict[tuple[str, str], list[UUID]]:
+    """The orders that must wait at levels whose shortfall is another one now."""
+    changed = [level for level in levels if level.shortfall not in (0, level.was_short)]
+    if not changed:
+        return {}
+    rows = await work.db.all(
         TOUCHED,
-        sku=level.sku,
-        location=level.location,
-        covered=level.on_hand + level.backorder_limit,
-        count=TOUCHED_AT_MOST if level.shortfall else 0,
+        skus=[level.sku for level in changed],
+        locations=[level.location for level in changed],
+        covered=[level.on_hand + level.backorder_limit for level in changed],
+        count=TOUCHED_AT_MOST,
     )
-    return StockShortfall(
-        sku=level.sku,
-        location=level.location,
-        shortfall=level.shortfall,
-        orders=tuple(row.order_id for row in waiting),
-    )
+    touched: dict[tuple[str, str], list[UUID]] = {}
+    for row in rows:
+        touched.setdefault((row.sku, row.location), []).append(row.order_id)
+    return touched

@@ -51,6 +51,7 @@ stock = Table(
     Column("status", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("withdrawn", Boolean, nullable=False),
     Column("policy_at", DateTime(timezone=True)),
 )
 
