@@ -1,25 +1,11 @@
 """Receive, write off or correct stock by a difference (INV-003)."""
 
-from typing import Annotated
-
-from pydantic import AfterValidator, AwareDatetime, Field
-
-from shared.inventory.ledger import LEDGER_EVENTS, Change, LedgerEntry, Reason, book
-from shared.inventory.levels import LocationId, Note, lock_level
+from shared.inventory.ledger import LEDGER_EVENTS, Change, LedgerEntry, Reason, book, check_past
+from shared.inventory.levels import Delta, LocationId, Note, lock_level
 from shared.inventory.problems import InsufficientStock
 from shared.inventory.tables import hold_lines, holds, items, ledger, locations, stock
 from shared.runtime import Request, Work, http
-from shared.runtime.problems import ValidationFailed
-from shared.vocabulary import BOOKS_DAYS, Sku
-
-
-def _not_zero(value: int) -> int:
-    if value == 0:
-        raise ValueError("must not be zero")
-    return value
-
-
-Delta = Annotated[int, Field(strict=True, ge=-1_000_000_000, le=1_000_000_000), AfterValidator(_not_zero)]
+from shared.vocabulary import BOOKS_DAYS, Moment, Sku
 
 
 class AdjustStock(Request):
@@ -30,7 +16,7 @@ class AdjustStock(Request):
     delta: Delta
     reason: Reason
     note: Note | None = None
-    at: AwareDatetime | None = None
+    at: Moment | None = None
 
 
 @http(
@@ -49,8 +35,7 @@ async def adjust_stock(request: AdjustStock, work: Work) -> LedgerEntry:
     Raises UnknownLocation, InsufficientStock.
     """
     sku, location, delta = request.sku, request.location, request.delta
-    if request.at is not None and request.at > work.now:
-        raise ValidationFailed(errors=[{"pointer": "/at", "detail": "This is in the future."}])
+    check_past(work, request.at)
     item, level = await lock_level(work, sku, location)
     if level.on_hand + delta < 0:
         raise InsufficientStock(sku=sku, location=location, on_hand=level.on_hand, delta=delta)

@@ -50,16 +50,19 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_advance_order',
   'fn_authorize_payment',
   'fn_cancel_order',
+  'fn_cancel_transfer',
   'fn_capture_payment',
   'fn_check_availability',
   'fn_check_invariants',
   'fn_check_stock',
+  'fn_close_location',
   'fn_collect_dead_letters',
   'fn_commit_hold',
   'fn_count_sales',
   'fn_create_category',
   'fn_create_location',
   'fn_create_product',
+  'fn_create_transfer',
   'fn_delete_category',
   'fn_delete_product',
   'fn_drive_sagas',
@@ -68,15 +71,18 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_extend_hold',
   'fn_forget_old_rows',
   'fn_get_category',
+  'fn_get_location',
   'fn_get_order',
   'fn_get_payment',
   'fn_get_product',
   'fn_get_sales_figures',
   'fn_get_stock',
   'fn_get_timeline',
+  'fn_get_transfer',
   'fn_group_dead_letters',
   'fn_hold_stock',
   'fn_import_products',
+  'fn_import_stock',
   'fn_inspect_product',
   'fn_inspect_products',
   'fn_list_categories',
@@ -85,12 +91,15 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_list_locations',
   'fn_list_my_orders',
   'fn_list_products',
+  'fn_list_transfers',
   'fn_measure_stock',
   'fn_move_category',
+  'fn_open_location',
   'fn_place_order',
   'fn_publish_due_products',
   'fn_rank_best_sellers',
   'fn_rebuild_catalog',
+  'fn_receive_transfer',
   'fn_record_order',
   'fn_refund_payment',
   'fn_release_hold',
@@ -109,6 +118,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_suggest_searches',
   'fn_track_stock',
   'fn_update_category',
+  'fn_update_location',
   'fn_update_product',
   'fn_void_payment'
 ]::text[]) as role;
@@ -171,6 +181,13 @@ grant select on orders.order_lines to fn_cancel_order;
 grant select, insert on orders.saga_moves to fn_cancel_order;
 grant select, insert, update on orders.orders, orders.sagas, platform.idempotency, platform.streams to fn_cancel_order;
 create policy emit_cancel_order on platform.outbox for insert to fn_cancel_order with check (type in ('shop.orders.order.cancelling.v1', 'shop.payments.refund.v1'));
+-- inventory/cancel_transfer
+grant usage on schema inventory, platform to fn_cancel_transfer;
+grant insert on platform.outbox to fn_cancel_transfer;
+grant select on inventory.hold_lines, inventory.holds, inventory.locations to fn_cancel_transfer;
+grant select, insert on inventory.ledger to fn_cancel_transfer;
+grant select, insert, update on inventory.items, inventory.stock, inventory.transfer_lines, inventory.transfers, platform.idempotency, platform.streams to fn_cancel_transfer;
+create policy emit_cancel_transfer on platform.outbox for insert to fn_cancel_transfer with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
 -- payments/capture_payment
 grant usage on schema payments, platform to fn_capture_payment;
 grant insert on platform.outbox to fn_capture_payment;
@@ -190,6 +207,13 @@ create policy read_check_invariants on platform.outbox for select to fn_check_in
 -- inventory/check_stock
 grant usage on schema inventory to fn_check_stock;
 grant select on inventory.items, inventory.locations, inventory.stock, inventory.transfer_lines, inventory.transfers to fn_check_stock;
+-- inventory/close_location
+grant usage on schema inventory, platform to fn_close_location;
+grant insert on platform.outbox to fn_close_location;
+grant select on inventory.hold_lines, inventory.holds to fn_close_location;
+grant select, insert on inventory.ledger to fn_close_location;
+grant select, insert, update on inventory.items, inventory.locations, inventory.stock, inventory.transfer_lines, inventory.transfers, platform.streams to fn_close_location;
+create policy emit_close_location on platform.outbox for insert to fn_close_location with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
 -- platform/collect_dead_letters
 grant usage on schema platform to fn_collect_dead_letters;
 grant select, insert on platform.inbox to fn_collect_dead_letters;
@@ -222,6 +246,13 @@ grant select on catalog.categories, catalog.listings_now, catalog.sales to fn_cr
 grant select, insert, update on catalog.stock, platform.idempotency, platform.streams to fn_create_product;
 grant select, insert, update, delete on catalog.listings, catalog.products, catalog.search_entries, catalog.variants, catalog.words to fn_create_product;
 create policy emit_create_product on platform.outbox for insert to fn_create_product with check (type in ('shop.catalog.product.created.v1', 'shop.catalog.product.published.v1'));
+-- inventory/create_transfer
+grant usage on schema inventory, platform to fn_create_transfer;
+grant insert on platform.outbox to fn_create_transfer;
+grant select on inventory.hold_lines, inventory.holds, inventory.locations to fn_create_transfer;
+grant select, insert on inventory.ledger to fn_create_transfer;
+grant select, insert, update on inventory.items, inventory.stock, inventory.transfer_lines, inventory.transfers, platform.idempotency, platform.streams to fn_create_transfer;
+create policy emit_create_transfer on platform.outbox for insert to fn_create_transfer with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
 -- catalog/delete_category
 grant usage on schema catalog, platform to fn_delete_category;
 grant insert on platform.outbox to fn_delete_category;
@@ -276,6 +307,9 @@ create policy read_forget_old_rows on platform.rate_limits for select to fn_forg
 -- catalog/get_category
 grant usage on schema catalog to fn_get_category;
 grant select on catalog.categories, catalog.search_entries to fn_get_category;
+-- inventory/get_location
+grant usage on schema inventory to fn_get_location;
+grant select on inventory.locations to fn_get_location;
 -- orders/get_order
 grant usage on schema orders to fn_get_order;
 grant select on orders.order_lines, orders.orders, orders.sagas to fn_get_order;
@@ -296,6 +330,9 @@ grant usage on schema orders, platform to fn_get_timeline;
 grant select on orders.orders, orders.saga_moves, platform.attempts, platform.dead_letters, platform.outbox to fn_get_timeline;
 create policy read_get_timeline on platform.attempts for select to fn_get_timeline using (true);
 create policy read_get_timeline on platform.outbox for select to fn_get_timeline using (true);
+-- inventory/get_transfer
+grant usage on schema inventory to fn_get_transfer;
+grant select on inventory.transfer_lines, inventory.transfers to fn_get_transfer;
 -- platform/group_dead_letters
 grant usage on schema platform to fn_group_dead_letters;
 grant select on platform.dead_letters to fn_group_dead_letters;
@@ -313,6 +350,13 @@ grant select on catalog.categories, catalog.listings_now, catalog.sales to fn_im
 grant select, insert, update on catalog.stock, platform.idempotency, platform.rate_limits, platform.streams to fn_import_products;
 grant select, insert, update, delete on catalog.listings, catalog.products, catalog.search_entries, catalog.variants, catalog.words to fn_import_products;
 create policy emit_import_products on platform.outbox for insert to fn_import_products with check (type in ('shop.catalog.product.archived.v1', 'shop.catalog.product.created.v1', 'shop.catalog.product.published.v1', 'shop.catalog.product.updated.v1'));
+-- inventory/import_stock
+grant usage on schema inventory, platform to fn_import_stock;
+grant insert on platform.outbox to fn_import_stock;
+grant select on inventory.hold_lines, inventory.holds, inventory.locations to fn_import_stock;
+grant select, insert on inventory.ledger to fn_import_stock;
+grant select, insert, update on inventory.items, inventory.stock, platform.idempotency, platform.rate_limits, platform.streams to fn_import_stock;
+create policy emit_import_stock on platform.outbox for insert to fn_import_stock with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
 -- catalog/inspect_product
 grant usage on schema catalog to fn_inspect_product;
 grant select on catalog.products, catalog.variants to fn_inspect_product;
@@ -337,6 +381,9 @@ grant select on orders.orders, orders.sagas to fn_list_my_orders;
 -- catalog/list_products
 grant usage on schema catalog to fn_list_products;
 grant select on catalog.categories, catalog.listings, catalog.search_entries, catalog.stock to fn_list_products;
+-- inventory/list_transfers
+grant usage on schema inventory to fn_list_transfers;
+grant select on inventory.transfer_lines, inventory.transfers to fn_list_transfers;
 -- inventory/measure_stock
 grant usage on schema inventory to fn_measure_stock;
 grant select on inventory.holds, inventory.items, inventory.locations, inventory.stock, inventory.transfers to fn_measure_stock;
@@ -346,6 +393,12 @@ grant insert on platform.outbox to fn_move_category;
 grant select, insert, update on platform.streams to fn_move_category;
 grant select, insert, update, delete on catalog.categories to fn_move_category;
 create policy emit_move_category on platform.outbox for insert to fn_move_category with check (type in ('shop.catalog.category.moved.v1'));
+-- inventory/open_location
+grant usage on schema inventory, platform to fn_open_location;
+grant insert on platform.outbox to fn_open_location;
+grant select on inventory.hold_lines, inventory.holds to fn_open_location;
+grant select, insert, update on inventory.items, inventory.locations, inventory.stock, platform.streams to fn_open_location;
+create policy emit_open_location on platform.outbox for insert to fn_open_location with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shortfall.v1'));
 -- orders/place_order
 grant usage on schema catalog, orders, platform to fn_place_order;
 grant insert on platform.outbox to fn_place_order;
@@ -372,6 +425,13 @@ grant select, insert, update on catalog.sales, catalog.stock to fn_rebuild_catal
 grant select, insert, update, delete on catalog.listings, catalog.search_entries, catalog.words to fn_rebuild_catalog;
 create policy read_rebuild_catalog on platform.inbox for select to fn_rebuild_catalog using (true);
 create policy read_rebuild_catalog on platform.outbox for select to fn_rebuild_catalog using (true);
+-- inventory/receive_transfer
+grant usage on schema inventory, platform to fn_receive_transfer;
+grant insert on platform.outbox to fn_receive_transfer;
+grant select on inventory.hold_lines, inventory.holds, inventory.locations to fn_receive_transfer;
+grant select, insert on inventory.ledger to fn_receive_transfer;
+grant select, insert, update on inventory.items, inventory.stock, inventory.transfer_lines, inventory.transfers, platform.idempotency, platform.streams to fn_receive_transfer;
+create policy emit_receive_transfer on platform.outbox for insert to fn_receive_transfer with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
 -- orders/record_order
 grant usage on schema orders, platform to fn_record_order;
 grant insert on platform.outbox to fn_record_order;
@@ -473,6 +533,9 @@ grant insert on platform.outbox to fn_update_category;
 grant select, insert, update on platform.streams to fn_update_category;
 grant select, insert, update, delete on catalog.categories to fn_update_category;
 create policy emit_update_category on platform.outbox for insert to fn_update_category with check (type in ('shop.catalog.category.updated.v1'));
+-- inventory/update_location
+grant usage on schema inventory to fn_update_location;
+grant select, insert, update on inventory.locations to fn_update_location;
 -- catalog/update_product
 grant usage on schema catalog, platform to fn_update_product;
 grant insert on platform.outbox to fn_update_product;

@@ -2,14 +2,22 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from shared.inventory.items import Item, Level, lock_items
 from shared.inventory.problems import UnknownLocation
 from shared.runtime import View, Work
 
+
+def _not_zero(value: int) -> int:
+    if value == 0:
+        raise ValueError("must not be zero")
+    return value
+
+
 LocationId = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._\-]{0,62}[A-Za-z0-9])?$", examples=["LON"])]
 Units = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
+Delta = Annotated[int, Field(strict=True, ge=-1_000_000_000, le=1_000_000_000), AfterValidator(_not_zero)]
 Threshold = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
 Note = Annotated[str, Field(max_length=2_000)]
 

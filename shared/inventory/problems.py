@@ -15,6 +15,44 @@ class LocationExists(Problem, status=409, title="There is a location of this id 
     id: str
 
 
+class LocationClosed(Problem, status=409, title="The location is closed: it takes no goods"):
+    location: str
+
+
+class LocationInUse(Problem, status=409, title="The location cannot be closed as it is"):
+    """`incoming` is on its way there; `waiting` is promised from there and not on hand."""
+
+    location: str
+    on_hand: int
+    held: int
+    committed: int
+    incoming: int
+    waiting: int
+
+
+class UnknownTransfer(Problem, status=404, title="There is no such transfer"):
+    transfer: str
+
+
+class TransferEnded(Problem, status=409, title="Nothing of the transfer is on its way any more"):
+    transfer: str
+    transfer_status: str
+
+
+class NotFree(Problem, status=409, title="There is less at the origin that is not promised to orders"):
+    """`lines` has every SKU of which there is too little."""
+
+    origin: str
+    lines: list[dict[str, object]]
+
+
+class MoreThanOpen(Problem, status=409, title="Less than that is on its way"):
+    """`lines` has every SKU of which more is said to have arrived or been lost than is open."""
+
+    transfer: str
+    lines: list[dict[str, object]]
+
+
 class InsufficientStock(Problem, status=409, title="There is less on hand than the adjustment takes away"):
     sku: str
     location: str
