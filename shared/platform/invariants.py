@@ -70,6 +70,44 @@ CHECKS = (
         """,
     ),
     Check(
+        "transfers_equal_ledger",
+        "What left for a transfer, arrived of it and came back is in the ledger; in transit it is while any is open.",
+        """
+        select transfer_id, sku, t.sent, t.arrived, t.returned, e.left_for_it, e.came, e.came_back
+        from (
+          select l.transfer_id, l.sku, case when t.origin is null then 0 else l.quantity end as sent, l.arrived,
+            case when t.origin is null then 0 else l.returned end as returned
+          from inventory.transfer_lines l join inventory.transfers t on t.id = l.transfer_id
+        ) t
+        full join (
+          select transfer as transfer_id, sku,
+            coalesce(-sum(delta) filter (where reason = 'transfer_out'), 0) as left_for_it,
+            coalesce(sum(delta) filter (where reason in ('transfer_in', 'received')), 0) as came,
+            coalesce(sum(delta) filter (where reason = 'transfer_back'), 0) as came_back
+          from inventory.ledger where transfer is not null group by transfer, sku
+        ) e using (transfer_id, sku)
+        where (coalesce(t.sent, 0), coalesce(t.arrived, 0), coalesce(t.returned, 0))
+          <> (coalesce(e.left_for_it, 0), coalesce(e.came, 0), coalesce(e.came_back, 0))
+        union all
+        select t.id, null, null, null, null, null, null, null
+        from inventory.transfers t
+        left join (
+          select transfer_id, sum(quantity - arrived - lost - returned) as open
+          from inventory.transfer_lines group by transfer_id
+        ) l on l.transfer_id = t.id
+        where (t.status = 'in_transit') <> (coalesce(l.open, 0) > 0)
+        """,
+    ),
+    Check(
+        "closed_locations_give_nothing",
+        "All stock at a location that is closed is withdrawn.",
+        """
+        select s.sku, s.location, l.closed_at
+        from inventory.stock s join inventory.locations l on l.id = s.location
+        where l.closed_at is not null and not s.withdrawn
+        """,
+    ),
+    Check(
         "stock_status_is_told",
         "What the last event of a SKU's stock said of its status is what the stock is now.",
         # An event that was forgotten, or is from before events said so, says nothing.
