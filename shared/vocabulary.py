@@ -33,9 +33,6 @@ def _not_blank(value: str) -> str:
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_not_blank)]
 """A line of text: a title, a name, a reason."""
 
-Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["GB"])]
-"""An ISO 3166-1 alpha-2 code."""
-
 
 def _in_utc(at: datetime) -> datetime:
     try:
@@ -45,7 +42,10 @@ def _in_utc(at: datetime) -> datetime:
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-"""A point in time that says its offset."""
+"""A moment that the database can keep and every reader can read."""
+
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["GB"])]
+"""An ISO 3166-1 alpha-2 code."""
 
 
 class Address(BaseModel):

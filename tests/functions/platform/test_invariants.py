@@ -53,6 +53,30 @@ BROKEN = [
         "<no constraints>; update inventory.stock set shortfall = shortfall + 1 where sku = 'tea'",
     ),
     (
+        "transfers_equal_ledger",
+        """insert into inventory.transfers (id, origin, destination, status, actor, created_at, updated_at)
+             select gen_random_uuid(), null, id, 'in_transit', 'ann', now(), now() from inventory.locations limit 1;
+           insert into inventory.transfer_lines (transfer_id, sku, quantity, arrived)
+             select id, 'mug', 2, 1 from inventory.transfers""",
+    ),
+    (
+        "transfers_equal_ledger",
+        """insert into inventory.transfers (id, origin, destination, status, actor, created_at, updated_at)
+             select gen_random_uuid(), null, id, 'arrived', 'ann', now(), now() from inventory.locations limit 1;
+           insert into inventory.transfer_lines (transfer_id, sku, quantity)
+             select id, 'mug', 1 from inventory.transfers""",
+    ),
+    (
+        "transfers_equal_ledger",
+        """<stock ledger may change>; update inventory.ledger set transfer = gen_random_uuid(), reason = 'transfer_in'
+           where id = (select min(id) from inventory.ledger)""",
+    ),
+    (
+        "closed_locations_give_nothing",
+        """insert into inventory.locations (id, name, created_at, closed_at) values ('OLD', 'Old', now(), now());
+           insert into inventory.stock (sku, location) values ('mug', 'OLD')""",
+    ),
+    (
         "stock_status_is_told",
         "update inventory.items set tracked = true where sku = 'gift'",
     ),
