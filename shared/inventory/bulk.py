@@ -37,6 +37,7 @@ async def bring(work: Work, entries: Sequence[Entry]) -> list[Outcome]:
 
     Several rows may be about one level: each finds what those before it have left.
     """
+    entries = [_in_time(entry, work) for entry in entries]
     movements = [entry.movement for entry in entries if entry.movement is not None]
     stocked, at_open = await _locked(work, movements)
     found: dict[Key, int] = {}
@@ -55,9 +56,7 @@ async def bring(work: Work, entries: Sequence[Entry]) -> list[Outcome]:
         before = found.get(key, level.on_hand if level else 0)
         delta = movement.delta if movement.on_hand is None else movement.on_hand - before
         assert delta is not None, "either is given"
-        if movement.at is not None and movement.at > work.now:
-            outcomes.append(Outcome(entry, "failed", errors=["at: this is in the future"]))
-        elif before + delta < 0:
+        if before + delta < 0:
             outcomes.append(Outcome(entry, "failed", errors=[f"delta: there are only {before} on hand"]))
         elif delta == 0:
             outcomes.append(Outcome(entry, "unchanged", before))
@@ -70,6 +69,11 @@ async def bring(work: Work, entries: Sequence[Entry]) -> list[Outcome]:
     if changes:
         await book(work, stocked, changes)
     return outcomes
+
+
+def _in_time(entry: Entry, work: Work) -> Entry:
+    at = entry.movement and entry.movement.at
+    return entry._replace(movement=None, errors=["at: this is in the future"]) if at and at > work.now else entry
 
 
 async def _locked(work: Work, movements: Sequence[Movement]) -> tuple[Items, set[Key]]:

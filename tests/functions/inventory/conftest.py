@@ -1,7 +1,9 @@
 """Stock to hold, and a check after every test that levels, ledger and holds say the same."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
 from uuid import UUID
 
 import pytest
@@ -9,7 +11,9 @@ import pytest
 from functions.inventory.create_location import CreateLocation, create_location
 from functions.inventory.set_stock_level import SetStockLevel, set_stock_level
 from shared.inventory.events import HoldLine, HoldStock
-from tests.conftest import ADMIN, Books, Run
+from shared.runtime.serve import Runtime
+from shared.runtime.work import Cause, unit_of_work
+from tests.conftest import ADMIN, Books, Run, declaration_of
 
 ORDER = UUID(int=0xA1)
 OTHER = UUID(int=0xA2)
@@ -24,6 +28,9 @@ where on_hand <> (
     from inventory.hold_lines l join inventory.holds h using (order_id)
     where (l.sku, l.location) = (s.sku, s.location))
 """
+
+
+Begun = Callable[..., Any]
 
 
 class Stocked(Protocol):
@@ -55,6 +62,25 @@ async def stocked(run: Run, located: Callable[..., Awaitable[None]]) -> Stocked:
         await run(set_stock_level, recount, caller=ADMIN)
 
     return stocked
+
+
+@pytest.fixture
+def begun(runtime: Runtime, db: Books) -> Begun:
+    """Runs a function and commits only when another one, started meanwhile, waits for it."""
+
+    @asynccontextmanager
+    async def begun(function: Callable[..., Awaitable[Any]], message: Any) -> AsyncIterator[None]:
+        async with unit_of_work(runtime.database, declaration_of(function), ADMIN, Cause("test")) as work:
+            await function(message, work)
+            yield
+            async with asyncio.timeout(5):
+                while not await db.value(  # noqa: ASYNC110 - another connection waits
+                    "select count(*) from pg_stat_activity"
+                    " where datname = current_database() and wait_event_type = 'Lock'"
+                ):
+                    await asyncio.sleep(0.01)
+
+    return begun
 
 
 def hold(order: UUID = ORDER, expires_in_s: int = 60, **quantities: int) -> HoldStock:

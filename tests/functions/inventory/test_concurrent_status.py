@@ -3,8 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
@@ -21,15 +20,13 @@ from shared.inventory.events import CommitHold, ReleaseHold, StockShortfall
 from shared.inventory.queries import STATUS_OF
 from shared.runtime.answers import Answer
 from shared.runtime.db import compiled
-from shared.runtime.serve import Endpoint, Runtime
-from shared.runtime.work import Cause, unit_of_work
-from tests.conftest import ADMIN, Ask, Books, Run, declaration_of
-from tests.functions.inventory.conftest import ORDER, OTHER, Stocked, hold
+from shared.runtime.serve import Endpoint
+from tests.conftest import Ask, Books, Run
+from tests.functions.inventory.conftest import ORDER, OTHER, Begun, Stocked, hold
 from tests.functions.inventory.test_concurrent_holds import at_once
 
 AS_ADMIN = ("admin",)
 Deliver = Callable[..., Awaitable[Answer]]
-Begun = Callable[..., Any]
 
 SAID = """
 select key, type, convert_from(data, 'UTF8')::json as said from platform.outbox
@@ -107,25 +104,6 @@ async def test_everything_at_once(
     kinds_told = {row.type.split(".")[3] for row in await db.all(SAID)}
     assert kinds_told == {"adjusted", "low", "depleted", "replenished", "shortfall"}
     await told_and_true(db)
-
-
-@pytest.fixture
-def begun(runtime: Runtime, db: Books) -> Begun:
-    """Runs a function and commits only when another one, started meanwhile, waits for it."""
-
-    @asynccontextmanager
-    async def begun(function: Callable[..., Awaitable[Any]], message: Any) -> AsyncIterator[None]:
-        async with unit_of_work(runtime.database, declaration_of(function), ADMIN, Cause("test")) as work:
-            await function(message, work)
-            yield
-            async with asyncio.timeout(5):
-                while not await db.value(  # noqa: ASYNC110 - another connection waits
-                    "select count(*) from pg_stat_activity"
-                    " where datname = current_database() and wait_event_type = 'Lock'"
-                ):
-                    await asyncio.sleep(0.01)
-
-    return begun
 
 
 async def told(db: Books, sku: str = "mug") -> list[str]:
