@@ -23,7 +23,7 @@ from shared.runtime.answers import Answer
 from shared.runtime.db import compiled
 from shared.runtime.serve import Endpoint, Runtime
 from shared.runtime.work import Cause, unit_of_work
-from tests.conftest import ADMIN, Ask, Books, Run, declaration_of
+from tests.conftest import ADMIN, Ask, Books, Run, arguments_of, declaration_of
 from tests.functions.inventory.conftest import ORDER, OTHER, Stocked, hold
 from tests.functions.inventory.test_concurrent_holds import at_once
 
@@ -116,7 +116,7 @@ def begun(runtime: Runtime, db: Books) -> Begun:
     @asynccontextmanager
     async def begun(function: Callable[..., Awaitable[Any]], message: Any) -> AsyncIterator[None]:
         async with unit_of_work(runtime.database, declaration_of(function), ADMIN, Cause("test")) as work:
-            await function(message, work)
+            await function(*arguments_of(declaration_of(function), message), work)
             yield
             async with asyncio.timeout(5):
                 while not await db.value(  # noqa: ASYNC110 - another connection waits
