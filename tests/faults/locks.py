@@ -37,14 +37,12 @@ from shared.inventory.events import (
 )
 from shared.platform.invariants import CHECKS
 from shared.runtime import Event
-from shared.runtime.declare import OnEvent
 from shared.runtime.ids import new_id
 from shared.runtime.serve import Endpoint, Runtime, endpoint
 from shared.runtime.settings import Settings
 from tests.conftest import delivered
 from tests.issuer import AUDIENCE, ISSUER, Issuer
 
-SKUS = tuple(f"SKU-{number}" for number in range(6))
 LOCATIONS = ("LON", "LEEDS", "PARIS", "OSLO")
 ORDERS = 400
 """So many orders are young at a time, in all processes together: commands of one order meet."""
@@ -64,8 +62,9 @@ class Ask:
 class Chance:
     """What to do next, and to what."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, skus: int) -> None:
         self.by = random.Random(seed)
+        self._skus = [f"SKU-{number}" for number in range(skus)]
         self.done = 0
 
     def order(self) -> UUID:
@@ -73,7 +72,7 @@ class Chance:
 
     def skus(self, most: int) -> list[str]:
         """In any order, and some of them twice."""
-        return self.by.choices(SKUS, weights=range(len(SKUS), 0, -1), k=self.by.randint(1, most))
+        return self.by.choices(self._skus, weights=range(len(self._skus), 0, -1), k=self.by.randint(1, most))
 
     def sku(self) -> str:
         return self.skus(1)[0]
@@ -156,10 +155,10 @@ class Told:
 
 
 class Worker:
-    def __init__(self, runtime: Runtime, token: str, seed: int, tasks: int) -> None:
+    def __init__(self, runtime: Runtime, token: str, seed: int, skus: int, tasks: int) -> None:
         self._endpoints: dict[str, Endpoint[Any]] = {name: endpoint(load(name), runtime) for name, _, _ in OPERATIONS}
         self._admin = f"Bearer {token}"
-        self._to = Chance(seed)
+        self._to = Chance(seed, skus)
         self._tasks = tasks
         self._sent: deque[tuple[str, dict[str, str], bytes]] = deque(maxlen=200)
         self.told = Told()
@@ -206,9 +205,9 @@ class Worker:
             await asyncio.sleep(0.05)
 
 
-async def _worked(settings: Settings, token: str, seed: int, transactions: int, tasks: int) -> Told:
+async def _worked(settings: Settings, token: str, seed: int, skus: int, transactions: int, tasks: int) -> Told:
     runtime = Runtime.start(settings)
-    worker, began = Worker(runtime, token, seed, tasks), time.perf_counter()
+    worker, began = Worker(runtime, token, seed, skus, tasks), time.perf_counter()
     await worker.work(transactions)
     worker.told.elapsed_s = time.perf_counter() - began
     await runtime.stop()
@@ -252,7 +251,9 @@ def _look(books: psycopg.Connection) -> list[tuple[str, Any]]:
     return [(name, row) for name in BOOKS for row in books.execute(sql[name].encode()).fetchall()]
 
 
-def run(database: Cloned, transactions: int, processes: int, tasks: int, seed: int, look_every_s: float) -> Report:
+def run(
+    database: Cloned, transactions: int, processes: int, tasks: int, skus: int, seed: int, look_every_s: float
+) -> Report:
     """Returns when all have been done; the books are looked at meanwhile."""
     with TemporaryDirectory() as directory, psycopg.connect(database.owner_url, autocommit=True) as books:
         for location in LOCATIONS:
@@ -272,7 +273,7 @@ def run(database: Cloned, transactions: int, processes: int, tasks: int, seed: i
         told: Queue[Told] = spawn.Queue()
         began, share = time.perf_counter(), transactions // processes
         crew = [
-            spawn.Process(target=_process, args=(told, settings, token, seed * 1000 + number, share, tasks))
+            spawn.Process(target=_process, args=(told, settings, token, seed * 1000 + number, skus, share, tasks))
             for number in range(processes)
         ]
         for process in crew:
@@ -299,13 +300,16 @@ def main() -> None:
     parser.add_argument("transactions", type=int)
     parser.add_argument("--processes", type=int, default=4)
     parser.add_argument("--tasks", type=int, default=8, help="at a time, in each process")
+    parser.add_argument("--skus", type=int, default=24, help="how many, at four locations; few meet more often")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     os.environ["LOG_LEVEL"] = "critical"
     with test_server("locks") as server:
         database = server.create_database_from_template()
         try:
-            report = run(database, options.transactions, options.processes, options.tasks, options.seed, 20.0)
+            report = run(
+                database, options.transactions, options.processes, options.tasks, options.skus, options.seed, 20.0
+            )
         finally:
             server.drop_database(database)
     print("\n".join(report.lines()))
