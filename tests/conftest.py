@@ -18,7 +18,7 @@ from infra.local.postgres import test_server as shared_server
 from shared.runtime import Envelope, Event
 from shared.runtime.answers import Answer
 from shared.runtime.auth import Caller
-from shared.runtime.declare import Declaration
+from shared.runtime.declare import Declaration, OnEvent
 from shared.runtime.ids import new_id
 from shared.runtime.serve import Endpoint, Runtime, endpoint
 from shared.runtime.settings import Settings
@@ -102,6 +102,14 @@ def declaration_of(function: Callable[..., Any]) -> Declaration:
     return load(function.__name__)
 
 
+def arguments_of(declaration: Declaration, message: Any) -> tuple[Any, ...]:
+    """What the function is called with before its work; one that takes several events together takes one in a list."""
+    if declaration.message is None:
+        return ()
+    together = isinstance(declaration.trigger, OnEvent) and declaration.trigger.together is not None
+    return ([message],) if together else (message,)
+
+
 class Run(Protocol):
     async def __call__(
         self, function: Callable[..., Any], message: Any = None, *, caller: Caller = CUSTOMER, now: datetime = NOW
@@ -121,7 +129,7 @@ def run(runtime: Runtime) -> Run:
     ) -> tuple[Any, list[Event]]:
         declaration = declaration_of(function)
         fixed = Fixed(now, lambda: UUID(int=next(numbers)))
-        arguments = () if declaration.message is None else (message,)
+        arguments = arguments_of(declaration, message)
         emitted: list[Event] = []
 
         async def part(part: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:

@@ -151,6 +151,7 @@ class Api:
         self.shop = shop
         self._session = session
         self._tokens: dict[tuple[str, ...], str] = {}
+        self.sent_again = 0
 
     async def token(self, subject: str, *roles: str) -> str:
         if (subject, *roles) not in self._tokens:
@@ -179,6 +180,7 @@ class Api:
                 if reply is not None and reply.status not in (500, 503) and not _still_running(reply):
                     return reply
                 assert reply is None or reply.status != 500, reply
+                self.sent_again += 1
                 await asyncio.sleep(0.05)
 
     async def stocked(self, on_hand: int, price_minor: int = 1000) -> str:

@@ -13,10 +13,8 @@ from uuid import UUID
 import orjson
 from sqlalchemy import TextClause, text
 
-from shared.inventory.allocation import Taken
-from shared.inventory.events import AllocatedLine, AllocationRule
-from shared.inventory.items import Items, Level, items_of, read_items, reading
-from shared.inventory.metrics import LOCK_WAIT
+from shared.inventory.events import AllocatedLine
+from shared.inventory.items import Items, items_of, reading
 from shared.inventory.status import tell
 from shared.runtime import Work
 
@@ -51,52 +49,6 @@ class Line(NamedTuple):
     shipped: int
     open: int
 
-
-class Opened(NamedTuple):
-    """The SKUs asked for, locked until the transaction ends, and the levels that can be taken from."""
-
-    items: Items
-    levels: list[Level]
-    rule: AllocationRule
-
-
-# `exists` is worked out once and before the first row: no stock is locked for an order that has a hold already.
-OPEN = text("""
-with opened as (
-  insert into inventory.holds (order_id, status, expires_at, created_at, updated_at)
-  values (:order_id, 'HELD', :expires_at, :now, :now)
-  on conflict (order_id) do nothing
-  returning order_id
-), locked as materialized (
-  select sku, location
-  from inventory.stock
-  where sku = any(cast(:skus as text[])) and exists (select from opened)
-  order by sku, location
-  for update
-)
-select exists (select from opened) as opened, array_agg(sku) as skus, array_agg(location) as locations,
-  (select allocation from inventory.policy) as rule,
-  extract(epoch from clock_timestamp() - statement_timestamp())::float8 as waited_s
-from locked
-""")
-
-TAKE = text("""
-with taken as (
-  select * from unnest(cast(:skus as text[]), cast(:locations as text[]), cast(:quantities as bigint[]))
-    as t (sku, location, quantity)
-), kept as (
-  insert into inventory.hold_lines (order_id, sku, location, quantity)
-  select :order_id, sku, location, quantity from taken
-)
-update inventory.stock s
-set held = s.held + t.quantity, version = s.version + 1
-from taken t
-where s.sku = t.sku and s.location = t.location
-""")
-
-LACK = text("""
-update inventory.holds set status = :status, shortages = cast(:shortages as jsonb) where order_id = :order_id
-""")
 
 HOLD = text("select status, expires_at, shortages from inventory.holds where order_id = :order_id for update")
 
@@ -197,43 +149,6 @@ values (:id, :order_id, :kind, cast(:lines as jsonb), :now)
 """)
 
 PART = text("select kind, lines from inventory.hold_parts where id = :id and order_id = :order_id")
-
-
-async def open_hold(work: Work, order_id: UUID, skus: Sequence[str], expires_at: datetime) -> Opened | None:
-    """Makes the order's hold and locks the stock of `skus`; None when the order has a hold already.
-
-    Only levels that are locked are offered: to take from a row that was added meanwhile would be to lock it out of
-    order.
-    """
-    opened = work.db.enqueue(OPEN, order_id=order_id, skus=skus, expires_at=expires_at, now=work.now)
-    rows = await read_items(work, skus).all()
-    found = await opened.one()
-    if found is None or not found.opened:
-        return None
-    LOCK_WAIT.observe(found.waited_s)
-    locked = set(zip(found.skus or (), found.locations or (), strict=True))
-    items = items_of(rows)
-    levels = [level for item in items.values() for level in item.levels if (level.sku, level.location) in locked]
-    return Opened(items, levels, found.rule)
-
-
-async def take(work: Work, order_id: UUID, items: Items, taken: Sequence[Taken]) -> None:
-    await work.db.send(
-        TAKE,
-        order_id=order_id,
-        skus=[one.sku for one in taken],
-        locations=[one.location for one in taken],
-        quantities=[one.quantity for one in taken],
-    )
-    for one in taken:
-        level = items[one.sku].at(one.location)
-        assert level is not None, "what is taken was offered"
-        level.held += one.quantity
-    await tell(work, [items[sku] for sku in dict.fromkeys(one.sku for one in taken)])
-
-
-async def lack(work: Work, order_id: UUID, status: Status, shortages: dict[str, int]) -> None:
-    await work.db.send(LACK, order_id=order_id, status=status, shortages=orjson.dumps(shortages).decode())
 
 
 async def lock_hold(work: Work, order_id: UUID) -> Hold | None:

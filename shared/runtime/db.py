@@ -21,6 +21,15 @@ TRANSIENT = (psycopg.OperationalError, psycopg.InterfaceError, OSError, asyncio.
 OVERTAKEN = (psycopg.errors.UniqueViolation, psycopg.errors.ForeignKeyViolation)
 """While a function wrote, another transaction took the name that it chose, or removed what it refers to."""
 
+
+ASKED_FOR_TOO_MUCH = (
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+)
+"""Those of TRANSIENT that say something of the transaction, and nothing of the server."""
+
 WAIT_FOR_CONNECTION_S = 3.0
 PREPARED = 1000
 

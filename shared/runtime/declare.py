@@ -53,10 +53,14 @@ class Http:
 
 @dataclass(frozen=True, slots=True)
 class OnEvent:
-    """`events` are the types consumed; an empty tuple takes every event of `topics`."""
+    """`events` are the types consumed; an empty tuple takes every event of `topics`.
+
+    Up to `together` of them are given to the function at once.
+    """
 
     events: tuple[type[Event], ...]
     topics: tuple[str, ...]
+    together: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +173,16 @@ def on_event(
     prepare: Part | None = None,
     call: Part | None = None,
     warm: bool = False,
+    together: int | None = None,
 ) -> Callable[[Function], Function]:
-    """Consumes `events`, or, when none is named, every event of `topics` as an Envelope."""
+    """Consumes `events`, or, when none is named, every event of `topics` as an Envelope.
+
+    With `together` the function is given a sequence: of events that wait at the same time up to so many share one
+    transaction. What it emits names the event that led to it. It takes locks for all of them in one order, or it would
+    make deadlocks of what one by one makes none. When it raises, each event is given to it alone.
+    """
     consumed = tuple(topics) or tuple(sorted({event.topic for event in events}))
-    return _recorder(OnEvent(events, consumed), reads, writes, emits, prepare, call, warm)
+    return _recorder(OnEvent(events, consumed, together), reads, writes, emits, prepare, call, warm)
 
 
 def timer(

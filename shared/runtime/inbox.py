@@ -4,6 +4,7 @@ A handler's failures are counted in transactions of their own; after `parked_aft
 operator, so that it no longer holds up its partition.
 """
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 import orjson
@@ -15,11 +16,24 @@ from shared.runtime.db import Database, Db
 from shared.runtime.declare import Declaration
 from shared.runtime.events import Envelope
 from shared.runtime.log import logger, redacted
+from shared.runtime.pipeline import Row
 from shared.runtime.work import Cause, Claim, unit_of_work
 
 FIRST = text("""
 insert into platform.inbox (consumer, source, event_id) values (:consumer, :source, :event_id)
 on conflict do nothing returning true
+""")
+
+# Two functions' processes may take the same events in another order: they wait for each other in one.
+FIRST_OF_MANY = text("""
+with first as (
+  insert into platform.inbox (consumer, source, event_id)
+  select :consumer, source, event_id
+  from unnest(cast(:sources as text[]), cast(:event_ids as text[])) as e (source, event_id)
+  order by source, event_id
+  on conflict do nothing returning source, event_id
+)
+select array_agg(source) as sources, array_agg(event_id) as event_ids from first
 """)
 
 APPLIED = text(
@@ -56,6 +70,21 @@ def occurrence(envelope: Envelope) -> str:
 def claim(consumer: str, envelope: Envelope) -> Claim:
     """Claims the event for the transaction: without a row it was applied before."""
     return lambda db: db.enqueue(FIRST, consumer=consumer, source=envelope.source, event_id=occurrence(envelope))
+
+
+def claim_all(consumer: str, envelopes: Sequence[Envelope]) -> Claim:
+    """The same of several events."""
+    return lambda db: db.enqueue(
+        FIRST_OF_MANY,
+        consumer=consumer,
+        sources=[envelope.source for envelope in envelopes],
+        event_ids=[occurrence(envelope) for envelope in envelopes],
+    )
+
+
+def claimed(row: Row) -> set[tuple[str, str]]:
+    """The sources and occurrences that were claimed."""
+    return set(zip(row.sources or (), row.event_ids or (), strict=True))
 
 
 def look_up(consumer: str, envelope: Envelope) -> Claim:

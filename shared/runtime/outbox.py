@@ -25,8 +25,10 @@ LEAVE = text("""
 with emitted as (
   select * from rows from (
     json_to_recordset(cast(:events as json))
-      as (id text, type text, subject text, topic text, partition smallint, key text, later int, data text)
-  ) with ordinality as e (id, type, subject, topic, partition, key, later, data, n)
+      as (id text, type text, subject text, topic text, partition smallint, key text, later int, data text,
+        correlation text, causation text, traceparent text)
+  ) with ordinality
+    as e (id, type, subject, topic, partition, key, later, data, correlation, causation, traceparent, n)
 ), heads as (
   insert into platform.streams as s (topic, key, sequence)
   select topic, key, count(*) from emitted group by topic, key order by topic, key
@@ -37,7 +39,7 @@ with emitted as (
     (id, source, type, subject, topic, partition, key, sequence, time, correlationid, causationid, traceparent,
      content_type, data)
   select e.id, :source, e.type, e.subject, e.topic, e.partition, e.key, h.sequence - e.later, clock_timestamp(),
-    :correlation, :causation, :traceparent, :content_type, convert_to(e.data, 'UTF8')
+    e.correlation, e.causation, e.traceparent, :content_type, convert_to(e.data, 'UTF8')
   from emitted e join heads h on h.topic = e.topic and h.key = e.key
   order by e.n
 )
@@ -54,14 +56,14 @@ values
 """)
 
 
-def leave(db: Db, source: str, cause: "Cause", events: Sequence[Event]) -> Pending:
-    """Enqueues the rows, with their notification; their failure shows at commit.
+def leave(db: Db, source: str, events: Sequence[Event], causes: Sequence["Cause"]) -> Pending:
+    """Enqueues the rows, each with its cause, and their notification; their failure shows at commit.
 
     The result, there for whoever wants it after the commit, is the last sequence of each stream.
     """
     remaining = Counter((event.topic, event.key) for event in events)
     rows = []
-    for event in events:
+    for event, cause in zip(events, causes, strict=True):
         remaining[event.topic, event.key] -= 1
         row = {
             "id": ids.new_id(),
@@ -72,14 +74,14 @@ def leave(db: Db, source: str, cause: "Cause", events: Sequence[Event]) -> Pendi
             "key": event.key,
             "later": remaining[event.topic, event.key],
             "data": event.model_dump_json(),
+            "correlation": cause.correlation,
+            "causation": cause.causation,
+            "traceparent": cause.traceparent,
         }
         rows.append(row)
     return db.enqueue(
         LEAVE,
         events=orjson.dumps(rows).decode(),
         source=source,
-        correlation=cause.correlation,
-        causation=cause.causation,
-        traceparent=cause.traceparent,
         content_type=JSON,
     )

@@ -7,7 +7,7 @@ An endpoint knows no server. The functions-framework entry (main.py), the one-ma
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -48,6 +48,7 @@ from shared.runtime.problems import (
     ValidationFailed,
 )
 from shared.runtime.settings import Settings
+from shared.runtime.together import Together
 from shared.runtime.work import Cause, Claim, Work, leave, sequence_token, streams, unit_of_reading, unit_of_work
 
 EVENT_LIMIT_BYTES = 2_097_152
@@ -418,6 +419,13 @@ class HttpEndpoint(Endpoint[Http]):
         return Answer(answer.status, headers, answer.body, answer.rest)
 
 
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    message: Any
+    envelope: Envelope
+    cause: Cause
+
+
 class EventEndpoint(Endpoint[OnEvent]):
     def __init__(self, declaration: Declaration, trigger: OnEvent, runtime: Runtime) -> None:
         super().__init__(declaration, trigger, runtime)
@@ -427,6 +435,9 @@ class EventEndpoint(Endpoint[OnEvent]):
         self._delay = metrics.DELAY.labels(declaration.name)
         self._duplicates = metrics.DUPLICATES.labels(declaration.name)
         metrics.PARKED.labels(declaration.name)
+        self._together: Together[Delivered] | None = None
+        if trigger.together is not None:
+            self._together = Together(self._apply_all, trigger.together, runtime.settings.handler_timeout_s)
 
     async def respond(self, call: Call, cause: Cause) -> Answer:
         if call.method != "POST":
@@ -472,6 +483,8 @@ class EventEndpoint(Endpoint[OnEvent]):
 
     async def _apply(self, message: Any, envelope: Envelope, cause: Cause) -> bool:
         """One effect for this event; False when it was applied before."""
+        if self._together is not None:
+            return await self._together.apply(Delivered(message, envelope, cause))
         declaration, consumer = self.declaration, self.declaration.service
         arguments: tuple[Any, ...] = (message,)
         if declaration.prepare is not None:
@@ -488,6 +501,21 @@ class EventEndpoint(Endpoint[OnEvent]):
                 return False
             await declaration.function(*arguments, work)
         return True
+
+    async def _apply_all(self, deliveries: Sequence[Delivered]) -> list[bool]:
+        """One effect for each of these events, all in one transaction; False for those that were applied before."""
+        claim = inbox.claim_all(self.declaration.service, [one.envelope for one in deliveries])
+        async with self.unit(self._caller, deliveries[-1].cause, claim) as work:
+            claimed, new = inbox.claimed(work.claimed), []
+            for one in deliveries:
+                occurrence = one.envelope.source, inbox.occurrence(one.envelope)
+                new.append(occurrence in claimed)
+                claimed.discard(occurrence)  # one event may be delivered twice at once
+            messages = [one.message for one, is_new in zip(deliveries, new, strict=True) if is_new]
+            work.causes.update((id(one.message), one.cause) for one in deliveries)
+            if messages:
+                await self.declaration.function(messages, work)
+        return new
 
     async def _parked(self, envelope: Envelope, cause: Cause, error: Exception) -> bool:
         limit = self.runtime.settings.parked_after

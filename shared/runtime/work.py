@@ -47,7 +47,9 @@ class Work:
     clock: datetime | None
     new_id: Callable[[], UUID] = ids.new_id
     claimed: Row | None = None
+    causes: dict[int, Cause] = field(default_factory=dict)
     emitted: list[Event] = field(default_factory=list)
+    led_by: list[Cause] = field(default_factory=list)
     left: list[Pending] = field(default_factory=list)
 
     @property
@@ -57,11 +59,15 @@ class Work:
             raise NoClock(f"{self.declaration.name} only reads: let its statements use SQL's now()")
         return self.clock
 
-    def emit(self, event: Event) -> None:
-        """Leaves `event` to the outbox of this transaction. Raises UndeclaredEvent unless `emits=` names its type."""
+    def emit(self, event: Event, *, because: object = None) -> None:
+        """Leaves `event` to the outbox of this transaction. Raises UndeclaredEvent unless `emits=` names its type.
+
+        `because` is, of several events that are handled together, the one that led to it; without it, it is the last.
+        """
         if type(event) not in self.declaration.emits:
             raise UndeclaredEvent(f"{self.declaration.name} does not declare that it emits {event.type}")
         self.emitted.append(event)
+        self.led_by.append(self.causes.get(id(because), self.cause))
 
 
 class UndeclaredEvent(Exception):
@@ -118,7 +124,7 @@ async def unit_of_work(
 def leave(work: Work) -> None:
     """Leaves what was emitted to the outbox, once. Its streams are locked from here on: this belongs to the end."""
     if work.emitted and not work.left:
-        work.left.append(outbox.leave(work.db, work.declaration.source, work.cause, work.emitted))
+        work.left.append(outbox.leave(work.db, work.declaration.source, work.emitted, work.led_by))
 
 
 def streams(work: Work) -> list[Stream]:

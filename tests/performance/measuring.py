@@ -36,13 +36,13 @@ class Shop:
     def processes(self) -> dict[str, list[int]]:
         """The shop's processes by name: those of ours are told apart by the log that they write."""
         found: dict[str, list[int]] = {}
-        for pid in _descendants(self.process.pid):
+        for pid in descendants(self.process.pid):
             log = Path(f"/proc/{pid}/fd/1").resolve().stem
             found.setdefault("supervisor" if pid == self.process.pid else log, []).append(pid)
         return found
 
     def cpu_s(self) -> dict[str, float]:
-        return {name: sum(map(_cpu_s, pids)) for name, pids in self.processes().items()}
+        return {name: sum(map(cpu_s, pids)) for name, pids in self.processes().items()}
 
     def memory_mb(self) -> dict[str, float]:
         """The proportional set: memory shared between processes is counted once, in parts."""
@@ -108,7 +108,7 @@ def _port(remembered: Path) -> int:
     return int(remembered.read_text())
 
 
-def _descendants(root: int) -> list[int]:
+def descendants(root: int) -> list[int]:
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -123,7 +123,7 @@ def _descendants(root: int) -> list[int]:
     return found
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """User and system time of the process and of its children that have ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -13,7 +13,7 @@ from functions.inventory.set_stock_level import SetStockLevel, set_stock_level
 from shared.inventory.events import HoldLine, HoldStock
 from shared.runtime.serve import Runtime
 from shared.runtime.work import Cause, unit_of_work
-from tests.conftest import ADMIN, Books, Run, declaration_of
+from tests.conftest import ADMIN, Books, Run, arguments_of, declaration_of
 
 ORDER = UUID(int=0xA1)
 OTHER = UUID(int=0xA2)
@@ -71,7 +71,7 @@ def begun(runtime: Runtime, db: Books) -> Begun:
     @asynccontextmanager
     async def begun(function: Callable[..., Awaitable[Any]], message: Any) -> AsyncIterator[None]:
         async with unit_of_work(runtime.database, declaration_of(function), ADMIN, Cause("test")) as work:
-            await function(message, work)
+            await function(*arguments_of(declaration_of(function), message), work)
             yield
             async with asyncio.timeout(5):
                 while not await db.value(  # noqa: ASYNC110 - another connection waits

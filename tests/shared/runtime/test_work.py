@@ -51,7 +51,7 @@ async def test_the_database_refuses_an_undeclared_event_too(runtime: Runtime, db
     """Row-level security on the outbox: a function that went round the runtime would not get further."""
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         async with unit(runtime, release_hold) as work:
-            outbox.leave(work.db, "/shop/orders/liar", CAUSE, [CommitHold(order_id=UUID(int=1))])
+            outbox.leave(work.db, "/shop/orders/liar", [CommitHold(order_id=UUID(int=1))], [CAUSE])
     assert await db.all("select 1 from platform.outbox") == []
 
 
