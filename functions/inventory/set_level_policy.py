@@ -10,8 +10,8 @@ from shared.vocabulary import Sku
 
 SET = text("""
 update inventory.stock
-set safety_stock = :safety_stock, backorder_limit = :backorder_limit, low_at = :low_at,
-  status = case when :low_at is null then 'out_of_stock' else status end,
+set safety_stock = :safety_stock, backorder_limit = :backorder_limit, low_at = cast(:low_at as int),
+  status = case when cast(:low_at as int) is null then 'out_of_stock' else status end,
   shortfall = greatest(0, held + committed - on_hand - :backorder_limit),
   version = version + 1, policy_at = :now
 where sku = :sku and location = :location
