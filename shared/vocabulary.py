@@ -1,8 +1,9 @@
 """The field's own words as types, used by every domain: SKU, quantity, money."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 Sku = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._\-/]{0,62}[A-Za-z0-9]$|^[A-Za-z0-9]$", examples=["MUG-BLUE"])
@@ -31,6 +32,17 @@ def _not_blank(value: str) -> str:
 
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_not_blank)]
 """A line of text: a title, a name, a reason."""
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be between the years 1 and 9999 in UTC") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A moment that the database can keep and every reader can read."""
 
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["GB"])]
 """An ISO 3166-1 alpha-2 code."""

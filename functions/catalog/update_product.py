@@ -9,7 +9,6 @@ from shared.catalog.content import (
     CategoryName,
     Description,
     MediaList,
-    Moment,
     Product,
     ProductName,
     Slug,
@@ -24,7 +23,7 @@ from shared.catalog.events import ProductArchived, ProductPublished, ProductUpda
 from shared.catalog.products import category_id_of, find_to_change, keep
 from shared.catalog.tables import DERIVED, SOURCES, categories, products, variants
 from shared.runtime import Request, Work, http
-from shared.vocabulary import Line
+from shared.vocabulary import Line, Moment
 
 
 class UpdateProduct(Request):

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, Field
 
 from shared.inventory.ledger import LEDGER_EVENTS, Change, LedgerEntry, Reason, book
 from shared.inventory.levels import LocationId, Note, lock_level
@@ -10,7 +10,7 @@ from shared.inventory.problems import InsufficientStock
 from shared.inventory.tables import hold_lines, holds, items, ledger, locations, stock
 from shared.runtime import Request, Work, http
 from shared.runtime.problems import ValidationFailed
-from shared.vocabulary import BOOKS_DAYS, Sku
+from shared.vocabulary import BOOKS_DAYS, Moment, Sku
 
 
 def _not_zero(value: int) -> int:
@@ -30,7 +30,7 @@ class AdjustStock(Request):
     delta: Delta
     reason: Reason
     note: Note | None = None
-    at: AwareDatetime | None = None
+    at: Moment | None = None
 
 
 @http(

@@ -63,7 +63,10 @@ async def _answer_again(command: HoldStock, work: Work) -> Event:
                 order_id=order_id,
                 expires_at=hold.expires_at,
                 allocations=tuple(
-                    AllocatedLine(sku=line.sku, location=line.location, quantity=line.quantity) for line in lines
+                    AllocatedLine(
+                        sku=line.sku, location=line.location, quantity=line.quantity, backordered=line.backordered
+                    )
+                    for line in lines
                 ),
                 shortages=hold.shortages or {},
             )

@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -20,7 +19,7 @@ from pydantic import (
 from shared.catalog.events import ProductArchived, ProductCreated, ProductPublished, ProductUpdated
 from shared.runtime import Event, Request, View
 from shared.runtime.problems import ValidationFailed
-from shared.vocabulary import Currency, Line, Minor, Sku
+from shared.vocabulary import Currency, Line, Minor, Moment, Sku
 
 Status = Literal["draft", "published", "archived"]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=200, examples=["blue-mug"])]
@@ -71,14 +70,6 @@ CategoryName = Annotated[str, Field(min_length=1, max_length=200, examples=["mug
 MediaList = Annotated[tuple[Media, ...], Field(max_length=50)]
 
 
-def _in_utc(at: datetime) -> datetime:
-    try:
-        return at.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("must be between the years 1 and 9999 in UTC") from None
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 TaxClass = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$", examples=["standard"])]
 Variants = Annotated[tuple[Variant, ...], Field(min_length=1, max_length=100)]
 

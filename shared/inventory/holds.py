@@ -41,7 +41,10 @@ class Hold(NamedTuple):
 
 
 class Line(NamedTuple):
-    """What a hold took of a stock; what has been neither shipped nor released of it is `open`."""
+    """What a hold took of a stock; what has been neither shipped nor released of it is `open`.
+
+    `backordered` of the quantity was not there when it was promised.
+    """
 
     order_id: UUID
     sku: str
@@ -49,6 +52,7 @@ class Line(NamedTuple):
     quantity: int
     shipped: int
     open: int
+    backordered: int
 
 
 class Opened(NamedTuple):
@@ -80,11 +84,12 @@ from locked
 
 TAKE = text("""
 with taken as (
-  select * from unnest(cast(:skus as text[]), cast(:locations as text[]), cast(:quantities as bigint[]))
-    as t (sku, location, quantity)
+  select * from unnest(
+    cast(:skus as text[]), cast(:locations as text[]), cast(:quantities as bigint[]), cast(:backordered as bigint[])
+  ) as t (sku, location, quantity, backordered)
 ), kept as (
-  insert into inventory.hold_lines (order_id, sku, location, quantity)
-  select :order_id, sku, location, quantity from taken
+  insert into inventory.hold_lines (order_id, sku, location, quantity, backordered)
+  select :order_id, sku, location, quantity, backordered from taken
 )
 update inventory.stock s
 set held = s.held + t.quantity, version = s.version + 1
@@ -99,7 +104,7 @@ update inventory.holds set status = :status, shortages = cast(:shortages as json
 HOLD = text("select status, expires_at, shortages from inventory.holds where order_id = :order_id for update")
 
 LINES = text("""
-select order_id, sku, location, quantity, shipped, quantity - released - shipped as open
+select order_id, sku, location, quantity, shipped, quantity - released - shipped as open, backordered
 from inventory.hold_lines
 where order_id = any(cast(:orders as uuid[]))
 order by sku, location, order_id
@@ -194,7 +199,7 @@ insert into inventory.hold_parts (id, order_id, kind, lines, at)
 values (:id, :order_id, :kind, cast(:lines as jsonb), :now)
 """)
 
-PART = text("select kind, lines from inventory.hold_parts where id = :id and order_id = :order_id")
+PART = text("select lines from inventory.hold_parts where order_id = :order_id and kind = :kind and id = :id")
 
 
 async def open_hold(work: Work, order_id: UUID, skus: Sequence[str], expires_at: datetime) -> Opened | None:
@@ -221,6 +226,7 @@ async def take(work: Work, order_id: UUID, items: Items, taken: Sequence[Taken])
         skus=[one.sku for one in taken],
         locations=[one.location for one in taken],
         quantities=[one.quantity for one in taken],
+        backordered=[one.backordered for one in taken],
     )
     for one in taken:
         level = items[one.sku].at(one.location)
@@ -333,7 +339,7 @@ async def keep_part(work: Work, id: UUID, order_id: UUID, kind: str, lines: Sequ
 
 async def part_done(work: Work, id: UUID, order_id: UUID, kind: str) -> tuple[AllocatedLine, ...] | None:
     """What was done under this key before."""
-    row = await work.db.one(PART, id=id, order_id=order_id)
-    if row is None or row.kind != kind:
+    row = await work.db.one(PART, id=id, order_id=order_id, kind=kind)
+    if row is None:
         return None
     return tuple(AllocatedLine(**line) for line in row.lines)
