@@ -7,7 +7,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 
-from shared.inventory.tables import hold_lines, holds, items, locations, stock, transfer_lines, transfers
+from shared.inventory.tables import hold_lines, hold_parts, holds, items, locations, stock, transfer_lines, transfers
 from shared.inventory.tables import ledger as stock_ledger
 from shared.orders.saga import CANCEL, FINAL, SAGA, START, Ending, State, end, status_of
 from shared.orders.tables import order_lines, orders, return_lines, saga_moves, sagas
@@ -111,7 +111,7 @@ UNDER_WAY = "Payments are under way: the provider's books were not compared."
     prepare=prepare,
     call=call,
     reads=[
-        *(stock, stock_ledger, holds, hold_lines, items, locations, transfers, transfer_lines),
+        *(stock, stock_ledger, holds, hold_lines, hold_parts, items, locations, transfers, transfer_lines),
         *(orders, order_lines, sagas, saga_moves, return_lines),
         *(payments, payment_attempts, payment_ledger),
         *(outbox, streams, log_heads, consumer_offsets, inbox, dead_letters, idempotency),
