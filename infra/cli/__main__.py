@@ -9,19 +9,23 @@ from typing import Any
 import click
 
 from infra.cli.assortment import assort
-from infra.cli.bulk import AGAIN, PATIENCE_S, export_products, import_products
+from infra.cli.bulk import AGAIN, PATIENCE_S
 from infra.cli.catalog import catalog
 from infra.cli.categories import category
 from infra.cli.commands import dead_letter, invariant, order, stock
 from infra.cli.connection import FAILED, Connection, connection_options, run
 from infra.cli.importer import Imported, Importer
+from infra.cli.locations import location as location_group
 from infra.cli.output import output_option, show
 from infra.cli.plan import plan
+from infra.cli.product_files import export_products, import_products
 from infra.cli.products import product
 from infra.cli.progress import Display
 from infra.cli.replay import Replay
 from infra.cli.report import Report
 from infra.cli.retail import NotRetail, Retail, read
+from infra.cli.stock_changes import adjust_stock, import_stock, set_stock
+from infra.cli.transfers import transfer
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -136,7 +140,9 @@ def _read(file: Path) -> Retail:
 
 product.add_command(import_products)
 product.add_command(export_products)
-for noun in (order, product, category, stock, catalog, dead_letter, invariant):
+for command in (import_stock, set_stock, adjust_stock):
+    stock.add_command(command)
+for noun in (order, product, category, stock, location_group, transfer, catalog, dead_letter, invariant):
     cli.add_command(noun)
 
 

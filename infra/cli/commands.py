@@ -174,14 +174,21 @@ def describe_stock(connection: Connection, sku: str, no_headers: bool, output: s
             return found
 
     found = run(work())
-    names = ("on_hand", "held", "committed", "available")
+    names = ("on_hand", "held", "committed", "incoming", "safety_stock", "backorder_limit", "available", "shortfall")
     rows = [
         ("", *(str(found[name]) for name in names)),
         *((at["location"], *(str(at[name]) for name in names)) for at in found.get("locations", [])),
     ]
     rows[0] = ("all locations", *rows[0][1:])
-    headings = () if no_headers else (("LOCATION", "ON HAND", "HELD", "COMMITTED", "AVAILABLE"),)
-    head = description([("SKU", found.get("sku", sku)), ("Tracked", "yes" if found["tracked"] else "no")])
+    headings = () if no_headers else (("LOCATION", *(name.upper().replace("_", " ") for name in names)),)
+    head = description(
+        [
+            ("SKU", found.get("sku", sku)),
+            ("Tracked", "yes" if found["tracked"] else "no"),
+            ("Status", found["status"]),
+            ("Low at", found["low_at"] if found["tracked"] else None),
+        ]
+    )
     levels = "\n".join(table([*headings, *rows], numbers_from=1))
     show_one(
         "stock", {"sku": sku, **found}, f"{head}\n\n{levels}" if found["tracked"] else head, name="sku", output=output

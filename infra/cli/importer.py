@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -13,11 +13,13 @@ import orjson
 from infra.cli.assortment import Assortment, Customer, Product
 from infra.cli.client import Refused, Shop, path, spread
 from infra.cli.parts import MEDIA_TYPES, Part
+from infra.cli.product_files import PRODUCTS
 from infra.cli.progress import Display
 from infra.cli.retail import CURRENCY
+from infra.cli.stock_changes import STOCK
 from infra.cli.upload import Rows, Uploaded, upload
 
-PRODUCTS_AT_ONCE = 500
+PRODUCTS_AT_ONCE, LEVELS_AT_ONCE = 500, 1_000
 
 T = TypeVar("T")
 
@@ -82,12 +84,7 @@ class Importer:
         await self._open_location()
         await self._products(assortment.products)
         await self._all("customers", assortment.customers, self._customer, lambda customer: customer.id)
-        opened_at = assortment.opened_at.replace(hour=0, minute=0).isoformat() if assortment.opened_at else ""
-
-        async def receive(stock: tuple[str, int]) -> None:
-            await self._receive(*stock, opened_at)
-
-        await self._all("opening stock", list(assortment.opening_stock.items()), receive, lambda stock: stock[0])
+        await self._opening_stock(assortment)
         self._done.untracked.sort()
         return self._done
 
@@ -126,11 +123,7 @@ class Importer:
             }
             for product in products
         ]
-        parts = (
-            Part(start // PRODUCTS_AT_ONCE, b"\n".join(map(orjson.dumps, some)), start, len(some))
-            for start in range(0, len(lines), PRODUCTS_AT_ONCE)
-            if (some := lines[start : start + PRODUCTS_AT_ONCE])
-        )
+        parts = _parts(lines, PRODUCTS_AT_ONCE)
         done = Uploaded()
         with self._display.bar("products", len(lines)) as advance:
 
@@ -138,7 +131,7 @@ class Importer:
                 done.add(rows)
                 advance(part.rows)
 
-            await upload(self._shop, parts, MEDIA_TYPES["ndjson"], acknowledged, run=uuid.uuid4().hex)
+            await upload(self._shop, PRODUCTS.where, parts, MEDIA_TYPES["ndjson"], acknowledged, run=uuid.uuid4().hex)
         self._done.products = done.counts
         self._done.failed += (
             {"what": "products", "name": failed["slug"], "reason": "; ".join(failed["errors"])}
@@ -157,13 +150,52 @@ class Importer:
         await self._shop.call("PUT", path("v1", "admin", "customers", customer.id), body)
         self._done.customers += 1
 
+    async def _opening_stock(self, assortment: Assortment) -> None:
+        """Differences under the file's own keys, not recounts: a recount would undo what has been sold since.
+
+        A row that failed is told to have failed ever after by its part's key: so it is tried by itself as well.
+        """
+        levels, opened_at = list(assortment.opening_stock.items()), assortment.opened_at
+        at = opened_at.replace(hour=0, minute=0).isoformat() if opened_at else ""
+        lines = [
+            {"sku": sku, "location": self._location, "delta": quantity, "reason": "opening", "at": at}
+            for sku, quantity in levels
+        ]
+        failed: list[tuple[str, int]] = []
+        with self._display.bar("opening stock", len(lines)) as advance:
+
+            def acknowledged(part: Part, rows: Rows) -> None:
+                for row in rows:
+                    sku, quantity = levels[row["rows"][0] - 1]
+                    if row["status"] == "failed":
+                        failed.append((sku, quantity))
+                    else:
+                        self._received(quantity)
+                advance(part.rows)
+
+            parts, run = _parts(lines, LEVELS_AT_ONCE), f"import:{self._digest[:32]}:{self._location}"
+            await upload(self._shop, STOCK.where, parts, MEDIA_TYPES["ndjson"], acknowledged, run=run)
+
+        async def receive(one: tuple[str, int]) -> None:
+            await self._receive(*one, at)
+
+        await self._all("opening stock", failed, receive, lambda one: one[0])
+
     async def _receive(self, sku: str, quantity: int, at: str) -> None:
-        """An adjustment under the file's own key, not a recount: a recount would undo what has been sold since."""
         await self._shop.call(
             "POST",
             path("v1", "stock", sku, self._location, "adjustments"),
             {"delta": quantity, "reason": "opening", "at": at},
             key=f"import:{self._digest[:32]}:{sku}",
         )
+        self._received(quantity)
+
+    def _received(self, quantity: int) -> None:
         self._done.opening_stock["skus"] += 1
         self._done.opening_stock["units"] += quantity
+
+
+def _parts(lines: Sequence[dict[str, Any]], at_once: int) -> Iterator[Part]:
+    for start in range(0, len(lines), at_once):
+        some = lines[start : start + at_once]
+        yield Part(start // at_once, b"\n".join(map(orjson.dumps, some)), start, len(some))

@@ -1,4 +1,4 @@
-"""Cuts a file of products into parts that the shop takes at once, reading it as the shop does, a row at a time."""
+"""Cuts a file of rows into parts that the shop takes at once, reading it as the shop does, a row at a time."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ ROWS_AT_MOST, BYTES_AT_MOST = 5_000, 8 * 1024 * 1024
 """What the shop takes at once."""
 
 Row = tuple[object, bytes]
-"""A row after what its product is called: neighbours that have this in common belong together."""
+"""A row after what it is about: neighbours that have this in common belong together."""
 
 
-class NotProducts(Exception):
-    """The file is not one of products, or not a whole one; the message says why."""
+class NotRows(Exception):
+    """The file is not one of rows that can be sent, or not a whole one; the message says why."""
 
 
 class Part(NamedTuple):
@@ -47,14 +47,17 @@ def format_of(file: Path) -> str | None:
     return {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}.get(suffix)
 
 
-def parts_of(file: Path, format: str, part_rows: int) -> Iterator[Part]:
-    """A product's rows stay together, even where that makes a part longer. Raises NotProducts, OSError."""
+def parts_of(file: Path, format: str, part_rows: int, together: str | None = None) -> Iterator[Part]:
+    """Rows of a CSV file stay together that follow each other and have the same in that column: a part may get longer.
+
+    Raises NotRows, OSError.
+    """
     if format == "ndjson":
         lines = enumerate(_lines(file, newline="\n"), 1)
         return _packed(((number, line.encode()) for number, line in lines), part_rows)
     records = _records(_lines(file, newline=""))
     names, header = next(records, ([], b""))
-    at = names.index("slug") if "slug" in names else len(names)
+    at = names.index(together) if together in names else len(names)
     rows = ((cells[at] if len(cells) > at and cells[at] else n, text) for n, (cells, text) in enumerate(records))
     return _packed(rows, part_rows, header)
 
@@ -71,14 +74,14 @@ def survey(parts: Iterable[Part]) -> Survey:
 def _packed(rows: Iterable[Row], part_rows: int, header: bytes = b"") -> Iterator[Part]:
     texts, size, number, before = [header], len(header), 1, 0
     for _, group in groupby(rows, key=itemgetter(0)):
-        product = [text for _, text in islice(group, ROWS_AT_MOST + 1)]
-        length, count = sum(map(len, product)), len(texts) - 1
-        if len(product) > ROWS_AT_MOST or len(header) + length > BYTES_AT_MOST:
-            raise NotProducts(f"the product on row {before + count + 1} is longer than the shop takes at once")
-        if count and (count + len(product) > part_rows or size + length > BYTES_AT_MOST):
+        whole = [text for _, text in islice(group, ROWS_AT_MOST + 1)]
+        length, count = sum(map(len, whole)), len(texts) - 1
+        if len(whole) > ROWS_AT_MOST or len(header) + length > BYTES_AT_MOST:
+            raise NotRows(f"what begins on row {before + count + 1} is longer than the shop takes at once")
+        if count and (count + len(whole) > part_rows or size + length > BYTES_AT_MOST):
             yield Part(number, b"".join(texts), before, count)
             texts, size, number, before = [header], len(header), number + 1, before + count
-        texts += product
+        texts += whole
         size += length
     if len(texts) > 1:
         yield Part(number, b"".join(texts), before, len(texts) - 1)
@@ -119,11 +122,11 @@ def _lines(file: Path, newline: str) -> Iterator[str]:
             while line := text.readline(BYTES_AT_MOST):
                 number += 1
                 if len(line) == BYTES_AT_MOST:
-                    raise NotProducts(f"line {number} is longer than the shop takes at once")
+                    raise NotRows(f"line {number} is longer than the shop takes at once")
                 if not line.isascii():
                     line.encode()
                 yield line.removeprefix("\ufeff") if number == 1 else line
     except UnicodeEncodeError:
-        raise NotProducts(f"line {number} is not UTF-8") from None
+        raise NotRows(f"line {number} is not UTF-8") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as fault:
-        raise NotProducts(f"{file} is a damaged gzip file ({fault}); it was perhaps not copied to its end") from fault
+        raise NotRows(f"{file} is a damaged gzip file ({fault}); it was perhaps not copied to its end") from fault

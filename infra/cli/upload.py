@@ -1,4 +1,4 @@
-"""Sends many products in parts that the shop takes at once, and adds up what became of them."""
+"""Sends many rows in parts that the shop takes at once, and adds up what became of them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from typing import Any
 from infra.cli.client import Reply, Shop
 from infra.cli.parts import Part
 
-WHERE = "/v1/admin/product-import"
-
 Rows = list[dict[str, Any]]
 
 
 @dataclass(slots=True)
 class Uploaded:
-    """What became of the products, by count; `failed` has the rows of each that was refused."""
+    """What became of them, by count; `failed` has the rows of each that was refused."""
 
     counts: Counter[str] = field(default_factory=Counter)
     failed: Rows = field(default_factory=list)
@@ -30,6 +28,7 @@ class Uploaded:
 
 async def upload(
     shop: Shop,
+    where: str,
     parts: Iterable[Part],
     media_type: str,
     acknowledged: Callable[[Part, Rows], None],
@@ -55,7 +54,7 @@ async def upload(
         for part in parts:
             if len(under_way) == at_a_time:
                 await first()
-            call = shop.call("POST", WHERE, part.body, media_type=media_type, key=f"{run}:{part.number}")
+            call = shop.call("POST", where, part.body, media_type=media_type, key=f"{run}:{part.number}")
             under_way.append((part, asyncio.create_task(call)))
         while under_way:
             await first()

@@ -57,6 +57,7 @@ async def test_a_hold_that_waited_takes_nothing_from_a_location_closed_meanwhile
 
     assert isinstance(emitted[0], HoldRejected), "LEEDS had no row to lock when the hold began"
     _, emitted = await run(hold_stock, hold(uuid4(), mug=2))
+    assert isinstance(emitted[0], StockHeld)
     assert [(line.location, line.quantity) for line in emitted[0].allocations] == [("LEEDS", 2)]
     await told_and_true(db)
 
@@ -156,7 +157,7 @@ async def test_no_unit_arrives_twice_or_comes_back_as_well(ask: Ask, run: Run, s
         request = CreateTransfer(origin="LON", destination="LEEDS", lines=lines(mug=3))
         made, _ = await run(create_transfer, request, caller=ADMIN)
         path = f"/v1/transfers/{made.id}"
-        calls = [
+        calls: list[tuple[Any, str, Any]] = [
             (receive_transfer, f"{path}/arrivals", None),
             (receive_transfer, f"{path}/arrivals", {"lines": [{"sku": "mug", "quantity": 2}]}),
             (receive_transfer, f"{path}/arrivals", {"lines": [{"sku": "mug", "quantity": 1, "lost": 1}]}),

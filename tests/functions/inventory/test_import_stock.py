@@ -298,7 +298,7 @@ async def test_as_many_shortfalls_cost_one_statement(run: Run, stocked: Stocked)
     skus = [f"s{number}" for number in range(12)]
     for sku in skus:
         await run(adjust_stock, AdjustStock(sku=sku, location="LON", delta=2, reason="received"), caller=ADMIN)
-    await run(hold_stock, hold(**dict.fromkeys(skus, 2)))
+    await run(hold_stock, hold(ORDER, 60, **dict.fromkeys(skus, 2)))
 
     async def counted(some: list[str]) -> float:
         rows = "".join(f"{sku},LON,0\n" for sku in some)

@@ -85,7 +85,14 @@ async def test_what_is_said_is_changed_and_the_rest_stays(ask: Ask, leeds: dict[
 
 
 async def test_a_patch_that_changes_nothing_makes_no_new_version(ask: Ask, leeds: dict[str, Any]) -> None:
-    for patch in ({}, {"name": "Leeds"}, {"address": {}}, {"address": {"city": "Leeds"}}, {"ships_to": ["GB", "IE"]}):
+    patches: list[dict[str, Any]] = [
+        {},
+        {"name": "Leeds"},
+        {"address": {}},
+        {"address": {"city": "Leeds"}},
+        {"ships_to": ["GB", "IE"]},
+    ]
+    for patch in patches:
         assert said(await change(ask, patch)) == leeds
 
 

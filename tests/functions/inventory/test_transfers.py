@@ -403,23 +403,23 @@ async def test_transfers_are_found_by_status_location_and_sku(moves: Moves, ask:
     shown = said(await ask(get_transfer, f"/v1/transfers/{out['id']}", roles=("service",)))
     assert shown == out
 
-    pages, cursor = [], ""
+    pages: list[Any] = []
+    cursor: Any = ""
     while cursor is not None:
         page = await moves.listed(f"limit=1&location=LON{cursor and f'&cursor={cursor}'}")
         pages.append([item["id"] for item in page["items"]])
         cursor = page["next_cursor"]
     assert pages == [[new["id"]], [back["id"]], [out["id"]]]
     for query in ("status=lost", "location=a b", "sku=", "cursor=x", "cursor=WzFd", "limit=0"):
-        assert refusal(await ask(list_transfers, f"/v1/transfers?{query}", roles=AS_ADMIN)) == (
-            422,
-            "validation-failed",
-        )
+        answer = await ask(list_transfers, f"/v1/transfers?{query}", roles=AS_ADMIN)
+        assert refusal(answer) == (422, "validation-failed")
 
 
 async def test_transfers_made_in_one_moment_are_on_one_page_each(run: Run, stocked: Stocked, moves: Moves) -> None:
     request = CreateTransfer(destination="LON", lines=[TransferredLine(sku="mug", quantity=1)])
     made = [str((await run(create_transfer, request, caller=ADMIN))[0].id) for _ in range(3)]
-    seen, cursor = [], ""
+    seen: list[str] = []
+    cursor: Any = ""
     while cursor is not None:
         page = await moves.listed(f"limit=1{cursor and f'&cursor={cursor}'}")
         seen += [item["id"] for item in page["items"]]

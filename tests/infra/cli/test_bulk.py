@@ -75,7 +75,7 @@ async def test_parts_are_acknowledged_in_order_and_a_few_are_under_way(serve: Se
 
     parts = [Part(number, b"{}\n{}\n", 2 * number - 2, 2) for number in range(1, 11)]
     async with Shop(await serve(till.answer), "token") as shop:
-        await upload(shop, parts, "application/x-ndjson", told, run="r", at_a_time=3)
+        await upload(shop, "/v1/admin/product-import", parts, "application/x-ndjson", told, run="r", at_a_time=3)
 
     assert acknowledged == [(number, [2 * number - 1, 2 * number]) for number in range(1, 11)]
     assert sorted(till.keys) == sorted(f"r:{number}" for number in range(1, 11))
@@ -93,7 +93,14 @@ async def test_what_came_before_a_fault_is_acknowledged_and_nothing_after_it(ser
     parts = [Part(number, b"{}\n", number - 1, 1) for number in range(1, 11)]
     async with Shop(await serve(till.answer), "token") as shop:
         with pytest.raises(Exception, match="No"):
-            await upload(shop, parts, "application/x-ndjson", lambda part, _: acknowledged.append(part.number), run="r")
+            await upload(
+                shop,
+                "/v1/admin/product-import",
+                parts,
+                "application/x-ndjson",
+                lambda part, _: acknowledged.append(part.number),
+                run="r",
+            )
 
     assert acknowledged == [1, 2, 3]
 
@@ -214,7 +221,7 @@ def test_nothing_is_left_behind_where_no_shop_answers(tmp_path: Path, unused_tcp
 def test_a_report_that_begins_late_says_so(shop_url: str, tmp_path: Path) -> None:
     file = sheet(tmp_path / "jugs.csv", ["jug-1", "jug-2"])
     command = ["product", "import", str(file), "--part-rows", "2"]
-    progress = Progress(shop_url, survey(parts_of(file, "csv", 2)).digest, parts=1, rows=2)
+    progress = Progress(shop_url, survey(parts_of(file, "csv", 2, "slug")).digest, parts=1, rows=2)
     progress.keep(tmp_path / "state")
 
     told = kn_shop(shop_url, *command, "--state", str(tmp_path / "state"), "--report", str(tmp_path / "report"))

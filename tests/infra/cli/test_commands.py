@@ -23,6 +23,20 @@ COMMANDS = [
     ["category", "list"],
     ["category", "describe"],
     ["stock", "describe"],
+    ["stock", "import"],
+    ["stock", "set"],
+    ["stock", "adjust"],
+    ["transfer", "create"],
+    ["transfer", "list"],
+    ["transfer", "describe"],
+    ["transfer", "arrive"],
+    ["transfer", "cancel"],
+    ["location", "list"],
+    ["location", "describe"],
+    ["location", "create"],
+    ["location", "update"],
+    ["location", "close"],
+    ["location", "open"],
     ["catalog", "rebuild"],
     ["dead-letter", "list"],
     ["dead-letter", "replay"],
@@ -89,6 +103,14 @@ def test_a_file_that_is_not_there() -> None:
 
     assert told.exit_code == 2
     assert "does not exist" in told.stderr
+
+
+@pytest.mark.parametrize("line", ["MUG", "=2", "MUG=", "MUG=-1", "MUG=two", "MUG=1/x", "MUG=1/2/3"])
+def test_a_transfer_s_line_that_is_none(line: str) -> None:
+    told = CliRunner().invoke(cli, ["transfer", "arrive", "T", line])
+
+    assert told.exit_code == 2
+    assert "SKU=QUANTITY" in told.stderr
 
 
 @pytest.mark.parametrize("line", ["=2", "MUG=0", "MUG=-1", "MUG=two"])

@@ -6,16 +6,17 @@ from pathlib import Path
 import pytest
 
 from infra.cli import parts
-from infra.cli.parts import NotProducts, format_of, parts_of, survey
+from infra.cli.parts import NotRows, format_of, parts_of, survey
 from shared.catalog.sheets import entries_of
 
+SLUG = "slug"
 HEADER = b"slug,title,sku,price_minor\n"
 
 
 def cut(tmp_path: Path, content: bytes, format: str = "csv", part_rows: int = 2) -> list[parts.Part]:
     file = tmp_path / f"products.{format}"
     file.write_bytes(content)
-    return list(parts_of(file, format, part_rows))
+    return list(parts_of(file, format, part_rows, SLUG))
 
 
 def test_every_part_has_the_header_and_no_product_is_split(tmp_path: Path) -> None:
@@ -75,12 +76,12 @@ def test_a_product_that_the_shop_could_not_take_is_named(
     monkeypatch.setattr(parts, "BYTES_AT_MOST", 200)
     ends = {"csv": b"mug,%s\nmug,%s\n" % (b"x" * 100, b"x" * 100), "ndjson": b"{%s}\n" % (b" " * 250)}
 
-    with pytest.raises(NotProducts, match="longer than the shop takes at once"):
+    with pytest.raises(NotRows, match="longer than the shop takes at once"):
         cut(tmp_path, HEADER + b"tea,,,\n" + ends[format], format)
 
 
 def test_too_many_rows_of_one_product(tmp_path: Path) -> None:
-    with pytest.raises(NotProducts, match="row 2 is longer"):
+    with pytest.raises(NotRows, match="row 2 is longer"):
         cut(tmp_path, HEADER + b"tea,,,\n" + b"mug,,M,1\n" * 5_001)
 
 
@@ -99,7 +100,7 @@ def test_a_file_without_rows(tmp_path: Path, content: bytes) -> None:
 
 
 def test_what_is_not_utf_8_is_named_by_its_line(tmp_path: Path) -> None:
-    with pytest.raises(NotProducts, match="line 3 is not UTF-8"):
+    with pytest.raises(NotRows, match="line 3 is not UTF-8"):
         cut(tmp_path, HEADER + b"mug,Mug,M,1\ncaf\xe9,,,\n")
 
 
@@ -108,11 +109,11 @@ def test_a_packed_file_is_the_same_file(tmp_path: Path) -> None:
     (tmp_path / "plain.csv").write_bytes(content)
     (tmp_path / "packed.csv.gz").write_bytes(gzip.compress(content))
 
-    plain, packed = (survey(parts_of(tmp_path / name, "csv", 7)) for name in ("plain.csv", "packed.csv.gz"))
+    plain, packed = (survey(parts_of(tmp_path / name, "csv", 7, SLUG)) for name in ("plain.csv", "packed.csv.gz"))
 
     assert plain == packed
     assert plain.rows == 20
-    assert survey(parts_of(tmp_path / "plain.csv", "csv", 8)).digest != plain.digest
+    assert survey(parts_of(tmp_path / "plain.csv", "csv", 8, SLUG)).digest != plain.digest
 
 
 def test_a_packed_file_that_is_not_whole(tmp_path: Path) -> None:
@@ -120,8 +121,8 @@ def test_a_packed_file_that_is_not_whole(tmp_path: Path) -> None:
     (tmp_path / "other.csv.gz").write_bytes(HEADER)
 
     for name in ("cut.csv.gz", "other.csv.gz"):
-        with pytest.raises(NotProducts, match="damaged gzip file"):
-            list(parts_of(tmp_path / name, "csv", 7))
+        with pytest.raises(NotRows, match="damaged gzip file"):
+            list(parts_of(tmp_path / name, "csv", 7, SLUG))
 
 
 @pytest.mark.parametrize(
