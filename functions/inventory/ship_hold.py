@@ -22,7 +22,7 @@ async def ship_hold(command: ShipHold, work: Work) -> None:
     """What leaves is neither on hand nor committed any more. All of it leaves, or nothing."""
     order_id, part_id = command.order_id, command.part_id
     hold, stocked, lines = await lock_hold_and_stock(work, order_id)
-    if done := await part_done(work, part_id, order_id, "shipped"):
+    if (done := await part_done(work, part_id, order_id, "shipped")) is not None:
         complete = not any(line.open for line in lines)
         work.emit(HoldShipped(order_id=order_id, part_id=part_id, lines=done, complete=complete))
         return

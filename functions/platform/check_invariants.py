@@ -7,7 +7,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 
-from shared.inventory.tables import hold_lines, holds, items, locations, stock, transfer_lines, transfers
+from shared.inventory.tables import hold_lines, hold_parts, holds, items, locations, stock, transfer_lines, transfers
 from shared.inventory.tables import ledger as stock_ledger
 from shared.orders.saga import CANCEL, FINAL, SAGA, START, Ending, State, end, status_of
 from shared.orders.tables import order_lines, orders, return_lines, saga_moves, sagas

@@ -108,6 +108,56 @@ CHECKS = (
         """,
     ),
     Check(
+        "ended_holds_are_empty",
+        "Nothing is open of a hold that has ended, and nothing has left for an order that is not paid.",
+        """
+        select l.order_id, h.status, l.sku, l.location, l.quantity, l.released, l.shipped
+        from inventory.hold_lines l join inventory.holds h using (order_id)
+        where h.status not in ('HELD', 'COMMITTED') and l.released + l.shipped < l.quantity
+          or h.status not in ('COMMITTED', 'SHIPPED') and l.shipped > 0
+        """,
+    ),
+    Check(
+        "parts_equal_lines",
+        "What left for an order, or was given back in parts, is what the parts say.",
+        # The end of a hold gives back the rest without a part.
+        """
+        with parts as (
+          select p.order_id, l.sku, l.location,
+            coalesce(sum(l.quantity) filter (where p.kind = 'shipped'), 0) as shipped,
+            coalesce(sum(l.quantity) filter (where p.kind = 'released'), 0) as released
+          from inventory.hold_parts p
+          cross join lateral jsonb_to_recordset(p.lines) as l (sku text, location text, quantity bigint)
+          group by p.order_id, l.sku, l.location
+        )
+        select order_id, sku, location, l.shipped, l.released, p.shipped as shipped_in_parts,
+          p.released as released_in_parts
+        from (
+          select l.order_id, l.sku, l.location, l.shipped, l.released, h.status in ('HELD', 'COMMITTED') as live
+          from inventory.hold_lines l join inventory.holds h using (order_id)
+          where l.shipped + l.released > 0
+        ) l
+        full join parts p using (order_id, sku, location)
+        where coalesce(l.shipped, 0) <> coalesce(p.shipped, 0)
+          or coalesce(l.released, 0) < coalesce(p.released, 0)
+          or l.live and l.released <> coalesce(p.released, 0)
+        """,
+    ),
+    Check(
+        "shipped_equals_ledger",
+        "What the ledger says has left for an order is what its hold says.",
+        """
+        select order_id, sku, location, l.shipped, e.left_for_it
+        from (select order_id, sku, location, shipped from inventory.hold_lines where shipped > 0) l
+        full join (
+          select order_id, sku, location, -sum(delta) as left_for_it
+          from inventory.ledger where reason = 'shipped'
+          group by order_id, sku, location
+        ) e using (order_id, sku, location)
+        where l.shipped is distinct from e.left_for_it
+        """,
+    ),
+    Check(
         "stock_status_is_told",
         "What the last event of a SKU's stock said of its status is what the stock is now.",
         # An event that was forgotten, or is from before events said so, says nothing.

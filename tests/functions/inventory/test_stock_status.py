@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import psycopg
 import pytest
@@ -17,11 +18,15 @@ from functions.inventory.get_stock import get_stock
 from functions.inventory.hold_stock import hold_stock
 from functions.inventory.release_hold import release_hold
 from functions.inventory.set_item_policy import SetItemPolicy, set_item_policy
+from functions.inventory.set_level_policy import SetLevelPolicy, set_level_policy
 from functions.inventory.set_stock_level import SetStockLevel, set_stock_level
 from infra.local.postgres import SharedServer
 from shared.inventory.events import (
     CommitHold,
     HoldRejected,
+    LevelDepleted,
+    LevelLow,
+    LevelReplenished,
     ReleaseHold,
     StockAdjusted,
     StockDepleted,
@@ -29,8 +34,9 @@ from shared.inventory.events import (
     StockReplenished,
     StockStatus,
 )
-from shared.inventory.queries import STANDINGS, STATUS_OF
-from shared.inventory.status import LOW_AT, Standing, crossing, status_of
+from shared.inventory.items import LOW_AT, Item, Level
+from shared.inventory.queries import FITS, STATUS_OF, standings
+from shared.inventory.status import crossing, enough_at, status_now
 from shared.runtime import Event
 from shared.runtime.db import compiled
 from tests.conftest import ADMIN, NOW, Ask, Books, Run
@@ -49,36 +55,68 @@ def crossings(emitted: list[Event]) -> list[tuple[str, str, StockStatus, int]]:
     ]
 
 
+STATUSES: tuple[StockStatus, ...] = get_args(StockStatus)
+RANK = ("out_of_stock", "backorder", "low", "in_stock")
+
+
+def standing(
+    available: int, was: StockStatus, low_at: int = 5, promisable: int | None = None, *, tracked: bool = True
+) -> Item:
+    """An item of which so many are available at its only location, and so many may be promised."""
+    beyond = (available if promisable is None else promisable) - available
+    level = Level("mug", "LON", 1, True, None, available, 0, 0, 0, beyond, None, "out_of_stock", 0, 1)
+    return Item("mug", tracked, low_at, was, [level])
+
+
+@pytest.mark.parametrize("was", STATUSES)
 @pytest.mark.parametrize(
     ("available", "low_at", "status"),
-    [(0, 5, "out_of_stock"), (1, 5, "low"), (5, 5, "low"), (6, 5, "in_stock"), (1, 0, "in_stock")],
+    [
+        *((0, 5, "out_of_stock"), (1, 5, "low"), (5, 5, "low"), (7, 5, "in_stock"), (8, 5, "in_stock")),
+        *((1, 0, "in_stock"), (0, 0, "out_of_stock"), (100, 100, "low"), (121, 100, "in_stock")),
+    ],
 )
-def test_the_rule(available: int, low_at: int, status: str) -> None:
-    assert status_of(tracked=True, low_at=low_at, available=available) == status
-    assert status_of(tracked=False, low_at=low_at, available=available) == "in_stock"
+def test_the_rule(available: int, low_at: int, status: str, was: StockStatus) -> None:
+    assert status_now(standing(available, was, low_at)) == status
+    assert status_now(standing(available, was, low_at, tracked=False)) == "in_stock"
 
 
-@given(st.booleans(), st.integers(0, 9), st.integers(0, 12), st.booleans(), st.integers(0, 9), st.integers(0, 12))
+@pytest.mark.parametrize(("low_at", "between"), [(5, [6]), (10, [11, 12]), (4, []), (100, list(range(101, 121)))])
+def test_what_was_low_stays_low_until_there_is_enough(low_at: int, between: list[int]) -> None:
+    assert list(range(low_at + 1, enough_at(low_at))) == between
+    for available in between:
+        assert status_now(standing(available, "low", low_at)) == "low"
+        for was in ("in_stock", "backorder", "out_of_stock"):
+            assert status_now(standing(available, was, low_at)) == "in_stock"
+
+
+@pytest.mark.parametrize("was", STATUSES)
+def test_what_is_not_there_may_be_ordered_where_some_may_be_promised(was: StockStatus) -> None:
+    assert status_now(standing(0, was, promisable=1)) == "backorder"
+    assert status_now(standing(0, was, promisable=0)) == "out_of_stock"
+    assert status_now(standing(3, was, promisable=9)) == "low"
+
+
+@given(
+    st.booleans(), st.integers(0, 9), st.integers(0, 14), st.integers(0, 3), st.sampled_from(STATUSES)
+)  # fmt: skip
 def test_what_has_happened_fits_both_ends(
-    tracked: bool, low_at: int, available: int, tracked_then: bool, low_at_then: int, available_then: int
+    tracked: bool, low_at: int, available: int, beyond: int, was: StockStatus
 ) -> None:
-    rank = ("out_of_stock", "low", "in_stock")
-    before, after = (
-        Standing("mug", tracked, low_at, available),
-        Standing("mug", tracked_then, low_at_then, available_then),
-    )
-    event = crossing(before, after)
+    item = standing(available, was, low_at, available + beyond, tracked=tracked)
+    now, event = status_now(item), crossing(item)
 
-    if before.status == after.status:
+    if now == was:
         assert event is None
         return
     assert event is not None
-    assert (event.was, event.status, event.available, event.low_at) == (
-        before.status, after.status, available_then, low_at_then,
-    )  # fmt: skip
-    worse = rank.index(after.status) < rank.index(before.status)
+    assert (event.was, event.status, event.available, event.low_at) == (was, now, available, low_at)
+    worse = RANK.index(now) < RANK.index(was)
     assert isinstance(event, StockReplenished) != worse
-    assert isinstance(event, StockDepleted) == (after.status == "out_of_stock")
+    assert isinstance(event, StockDepleted) == (worse and now in ("out_of_stock", "backorder"))
+    assert isinstance(event, StockLow) == (worse and now == "low")
+    item.status = event.status
+    assert crossing(item) is None
 
 
 async def test_an_order_tells_of_each_sku_that_it_makes_scarce(run: Run, stocked: Stocked) -> None:
@@ -222,13 +260,107 @@ async def test_what_a_policy_leaves_out_stays(ask: Ask, stocked: Stocked) -> Non
         assert (await ask(set_item_policy, "/v1/items/mug", wrong, roles=AS_ADMIN)).status == 422
 
 
+async def test_up_and_down_around_the_threshold_is_told_once(run: Run, stocked: Stocked) -> None:
+    """Nine of ten single units come and go where the stock is low, and nobody hears of them."""
+    await stocked("mug", on_hand=60)
+    await run(set_item_policy, SetItemPolicy(sku="mug", low_at=50), caller=ADMIN)
+
+    async def moved(delta: int) -> list[Any]:
+        request = AdjustStock(sku="mug", location="LON", delta=delta, reason="correction")
+        return crossings((await run(adjust_stock, request, caller=ADMIN))[1])
+
+    told = [one for delta in (-10, *(1, -1) * 10, *(10, -10) * 3) for one in await moved(delta)]
+    assert told == [("StockLow", "mug", "low", 50)]
+    assert await moved(10) == []
+    assert await moved(1) == [("StockReplenished", "mug", "in_stock", 61)]
+    told = [one for delta in (-1, *(1, -1) * 10, -9, 9) for one in await moved(delta)]
+    assert told == []
+    assert await moved(-10) == [("StockLow", "mug", "low", 50)]
+
+
+async def test_what_may_be_ordered_though_it_is_not_there(run: Run, stocked: Stocked) -> None:
+    await stocked("mug", on_hand=2)
+    await run(set_level_policy, SetLevelPolicy(sku="mug", location="LON", backorder_limit=3), caller=ADMIN)
+
+    assert crossings((await run(hold_stock, hold(mug=3)))[1]) == [("StockDepleted", "mug", "backorder", 0)]
+    assert crossings((await run(hold_stock, hold(OTHER, mug=2)))[1]) == [("StockDepleted", "mug", "out_of_stock", 0)]
+    assert crossings((await run(release_hold, ReleaseHold(order_id=OTHER)))[1]) == [
+        ("StockReplenished", "mug", "backorder", 0)
+    ]
+    assert crossings((await run(release_hold, ReleaseHold(order_id=ORDER)))[1]) == [
+        ("StockReplenished", "mug", "low", 2)
+    ]
+
+
+def levels_told(emitted: list[Event]) -> list[tuple[str, str, StockStatus, int]]:
+    return [
+        (type(event).__name__, event.location, event.status, event.available)
+        for event in emitted
+        if isinstance(event, LevelLow | LevelDepleted | LevelReplenished)
+    ]
+
+
+async def test_a_location_with_a_threshold_tells_of_itself_and_others_do_not(
+    run: Run, stocked: Stocked, db: Books
+) -> None:
+    await stocked("mug", "LON", 20)
+    await stocked("mug", "LEEDS", 50)
+
+    async def policy(**said: Any) -> list[Any]:
+        request = SetLevelPolicy(sku="mug", location="LON", **said)
+        return levels_told((await run(set_level_policy, request, caller=ADMIN))[1])
+
+    async def moved(delta: int, location: str = "LON") -> list[Any]:
+        request = AdjustStock(sku="mug", location=location, delta=delta, reason="correction")
+        return levels_told((await run(adjust_stock, request, caller=ADMIN))[1])
+
+    assert await moved(-1) == []
+    assert await policy(low_at=10) == [("LevelReplenished", "LON", "in_stock", 19)]
+    assert await policy(low_at=10) == []
+    assert await moved(-9) == [("LevelLow", "LON", "low", 10)]
+    assert [one for delta in (1, -1, 2, -2) for one in await moved(delta)] == []
+    assert await moved(3) == [("LevelReplenished", "LON", "in_stock", 13)]
+    assert await moved(-49, "LEEDS") == []
+    _, emitted = await run(hold_stock, hold(mug=13))
+    assert levels_told(emitted) == [("LevelDepleted", "LON", "out_of_stock", 0)]
+    assert crossings(emitted) == [("StockLow", "mug", "low", 1)]
+    assert await policy(backorder_limit=2) == [("LevelReplenished", "LON", "backorder", 0)]
+    assert levels_told((await run(release_hold, ReleaseHold(order_id=ORDER)))[1]) == [
+        ("LevelReplenished", "LON", "in_stock", 13)
+    ]
+    assert await policy(safety_stock=13) == [("LevelDepleted", "LON", "backorder", 0)]
+    assert await policy(low_at=None) == []
+    assert await moved(9) == []
+    assert await policy(low_at=9) == [("LevelReplenished", "LON", "low", 9)]
+    rows = await db.all("select location, low_at, status from inventory.stock order by 1")
+    assert [tuple(row) for row in rows] == [("LEEDS", None, "out_of_stock"), ("LON", 9, "low")]
+
+
+async def test_an_event_of_a_location_says_where_and_since_what(run: Run, stocked: Stocked) -> None:
+    await stocked("mug", on_hand=20)
+    await run(set_level_policy, SetLevelPolicy(sku="mug", location="LON", low_at=10), caller=ADMIN)
+    _, emitted = await run(hold_stock, hold(mug=11))
+
+    assert emitted[1:] == [
+        LevelLow(sku="mug", location="LON", status="low", was="in_stock", available=9, low_at=10),
+    ]
+
+
 PLACES = ("LEEDS", "LON", "OLD")  # the last is closed
 SKUS = ("cup", "mug", "tea")
-stocks = st.dictionaries(
-    st.tuples(st.sampled_from(SKUS), st.sampled_from(PLACES)),
-    st.tuples(st.integers(0, 9), st.integers(0, 5), st.integers(0, 5)),
+counts = st.tuples(st.integers(0, 14), st.integers(0, 5), st.integers(0, 5), st.integers(0, 3), st.integers(0, 4))
+stocks = st.dictionaries(st.tuples(st.sampled_from(SKUS), st.sampled_from(PLACES)), counts)
+policies = st.dictionaries(
+    st.sampled_from(SKUS), st.tuples(st.booleans(), st.none() | st.integers(0, 12), st.sampled_from(STATUSES))
 )
-policies = st.dictionaries(st.sampled_from(SKUS), st.tuples(st.booleans(), st.none() | st.integers(0, 9)))
+
+FITTING = f"""
+select sku, array_agg(status)
+from (select sku, tracked, low_at, available, promisable
+  from ({standings("cast(%(skus)s as text[])")}) as asked) as s,
+  unnest(cast(%(statuses)s as text[])) as status
+where {FITS} group by sku
+"""  # noqa: S608 - of constants
 
 
 @pytest.fixture(scope="module")
@@ -249,33 +381,37 @@ def books(server: SharedServer) -> Iterator[psycopg.Connection[Any]]:
 @given(stock=stocks, policy=policies)
 def test_tables_and_functions_know_one_rule(
     books: psycopg.Connection[Any],
-    stock: dict[tuple[str, str], tuple[int, int, int]],
-    policy: dict[str, tuple[bool, int | None]],
+    stock: dict[tuple[str, str], tuple[int, int, int, int, int]],
+    policy: dict[str, tuple[bool, int | None, StockStatus]],
 ) -> None:
+    """What the tables' queries count and let pass is what the functions count, and could have told."""
     books.rollback()
     with books.cursor() as cursor:
         cursor.executemany(
-            "insert into inventory.stock (sku, location, on_hand, held, committed, shortfall)"
-            " values (%s, %s, %s, %s, %s, %s)",
-            [(*place, *counts, max(0, counts[1] + counts[2] - counts[0])) for place, counts in stock.items()],
+            "insert into inventory.stock (sku, location, on_hand, held, committed, safety_stock, backorder_limit,"
+            " shortfall) values (%s, %s, %s, %s, %s, %s, %s, %s)",
+            [(*place, *row, max(0, row[1] + row[2] - row[0] - row[4])) for place, row in stock.items()],
         )
         cursor.executemany(
-            "insert into inventory.items (sku, tracked, low_at, updated_at) values (%s, %s, %s, now())",
+            "insert into inventory.items (sku, tracked, low_at, status, updated_at) values (%s, %s, %s, %s, now())",
             [(sku, *terms) for sku, terms in policy.items()],
         )
-    expected = []
+    expected, fitting = [], {}
     for sku in (*SKUS, "unheard of"):
-        tracked, low_at = policy.get(sku, (True, None))
-        there = sum(
-            max(0, on_hand - held - committed)
-            for (one, place), (on_hand, held, committed) in stock.items()
-            if one == sku and place != "OLD"
-        )
-        expected.append(Standing(sku, tracked, LOW_AT if low_at is None else low_at, there))
+        tracked, low_at, status = policy.get(sku, (True, None, "out_of_stock"))
+        item = Item(sku, tracked, LOW_AT if low_at is None else low_at, status)
+        for (one, place), (on_hand, held, committed, safety, beyond) in stock.items():
+            if one == sku:
+                there = on_hand, held, committed, safety, beyond
+                level = Level(sku, place, 1, place != "OLD", None, *there, None, "out_of_stock", 0, 1)
+                item.levels.append(level)
+        expected.append((sku, tracked, item.low_at, status, item.available, item.promisable))
+        fitting[sku] = {status_now(replace(item, status=was)) for was in STATUSES}
 
-    asked = {"skus": [*SKUS, "unheard of"]}
-    found = books.execute(compiled(STANDINGS).sql, asked).fetchall()
+    asked = {"skus": [*SKUS, "unheard of"], "statuses": list(STATUSES)}
+    found = books.execute(standings("cast(%(skus)s as text[])"), asked).fetchall()
     told = books.execute(compiled(STATUS_OF).sql, asked).fetchall()
 
-    assert [Standing(*row) for row in found] == expected
-    assert sorted(told) == [(one.sku, one.status, one.available) for one in expected]
+    assert found == expected
+    assert told == [(sku, status, available) for sku, _, _, status, available, _ in expected]
+    assert {sku: set(statuses) for sku, statuses in books.execute(FITTING, asked).fetchall()} == fitting
