@@ -82,7 +82,7 @@ def _as_before(order_id: UUID, hold: Hold, lines: Sequence[Line]) -> Answer:
     """A released order is refused, not told of its release: whoever asks for a hold waits for a yes or a no."""
     if hold.status in (*LIVE, Status.SHIPPED):
         held = tuple(
-            AllocatedLine(sku=line.sku, location=line.location, quantity=line.quantity)
+            AllocatedLine(sku=line.sku, location=line.location, quantity=line.quantity, backordered=line.backordered)
             for line in lines
             if line.order_id == order_id
         )

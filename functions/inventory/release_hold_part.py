@@ -24,7 +24,7 @@ async def release_hold_part(command: ReleasePart, work: Work) -> None:
         await keep_part(work, command.part_id, order_id, "released", part.allocated)
         await give_back(work, hold.status, stocked, part.lines)
         lines = part.rest(lines)
-        if not any(line.open for line in lines):
+        if part.lines and not any(line.open for line in lines):
             shipped = any(line.shipped for line in lines)
             await end(work, [order_id], Status.SHIPPED if shipped else Status.RELEASED)
         done = part.allocated

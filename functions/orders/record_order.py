@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.inventory.events import HoldStock
 from shared.orders.events import OrderCreated
@@ -10,7 +10,7 @@ from shared.orders.placing import Priced, place
 from shared.orders.tables import order_lines, orders, saga_moves, sagas
 from shared.orders.views import OrderView, settled
 from shared.runtime import Request, Work, http
-from shared.vocabulary import BOOKS_DAYS, Currency, Line, Minor, Quantity, Sku
+from shared.vocabulary import BOOKS_DAYS, Currency, Line, Minor, Moment, Quantity, Sku
 
 
 class RecordedLine(BaseModel):
@@ -29,7 +29,7 @@ class RecordOrder(Request):
 
     reference: Annotated[str, Field(min_length=1, max_length=100)]
     customer_id: Annotated[str, Field(min_length=1, max_length=100)] | None = None
-    placed_at: AwareDatetime
+    placed_at: Moment
     currency: Currency
     lines: Annotated[list[RecordedLine], Field(min_length=1, max_length=2000)]
     payment_token: Annotated[str, Field(min_length=1, max_length=200, examples=["tok_approve"])]

@@ -3,13 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from sqlalchemy import text
 
 from shared.orders.tables import order_lines, orders, return_lines, returns
 from shared.payments.events import RefundPayment
 from shared.runtime import Request, View, Work, http
-from shared.vocabulary import BOOKS_DAYS, Line, Minor, Quantity, Sku
+from shared.vocabulary import BOOKS_DAYS, Line, Minor, Moment, Quantity, Sku
 
 SOLD = text("""
 select o.id as order_id, l.line_no, l.quantity - l.returned_quantity as quantity_left, o.currency,
@@ -54,7 +54,7 @@ class ReturnGoods(Request):
     sku: Sku
     quantity: Quantity
     unit_price_minor: Minor
-    returned_at: AwareDatetime
+    returned_at: Moment
     reason: Line
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.runtime import Event
+from shared.vocabulary import Sku
 
 StockStatus = Literal["in_stock", "low", "backorder", "out_of_stock"]
 """What a shopper may be told of a SKU: `backorder` is not there, and can be ordered nevertheless."""
@@ -28,7 +29,7 @@ class HoldLine(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    sku: str
+    sku: Sku
     quantity: Annotated[int, Field(strict=True, ge=1, le=10**12)]
 
 
@@ -48,7 +49,7 @@ class PartLine(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    sku: str
+    sku: Sku
     location: str | None = None
     quantity: Annotated[int, Field(strict=True, ge=1, le=10**12)]
 
@@ -70,7 +71,7 @@ class HoldStock(
 
     order_id: UUID
     lines: list[HoldLine]
-    expires_in_s: Annotated[int, Field(gt=0)]
+    expires_in_s: Annotated[int, Field(gt=0, le=30 * 86_400)]
     partial: bool = False
     allocation: AllocationRule | None = None
     ship_to: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
@@ -152,7 +153,7 @@ class ShipHold(
 
     order_id: UUID
     part_id: UUID
-    lines: list[PartLine] | None = None
+    lines: Annotated[list[PartLine], Field(min_length=1)] | None = None
 
 
 class StockHeld(

@@ -40,7 +40,10 @@ class Hold(NamedTuple):
 
 
 class Line(NamedTuple):
-    """What a hold took of a stock; what has been neither shipped nor released of it is `open`."""
+    """What a hold took of a stock; what has been neither shipped nor released of it is `open`.
+
+    `backordered` of the quantity was not there when it was promised.
+    """
 
     order_id: UUID
     sku: str
@@ -48,12 +51,13 @@ class Line(NamedTuple):
     quantity: int
     shipped: int
     open: int
+    backordered: int
 
 
 HOLD = text("select status, expires_at, shortages from inventory.holds where order_id = :order_id for update")
 
 LINES = text("""
-select order_id, sku, location, quantity, shipped, quantity - released - shipped as open
+select order_id, sku, location, quantity, shipped, quantity - released - shipped as open, backordered
 from inventory.hold_lines
 where order_id = any(cast(:orders as uuid[]))
 order by sku, location, order_id
@@ -148,7 +152,7 @@ insert into inventory.hold_parts (id, order_id, kind, lines, at)
 values (:id, :order_id, :kind, cast(:lines as jsonb), :now)
 """)
 
-PART = text("select kind, lines from inventory.hold_parts where id = :id and order_id = :order_id")
+PART = text("select lines from inventory.hold_parts where order_id = :order_id and kind = :kind and id = :id")
 
 
 async def lock_hold(work: Work, order_id: UUID) -> Hold | None:
@@ -251,7 +255,7 @@ async def keep_part(work: Work, id: UUID, order_id: UUID, kind: str, lines: Sequ
 
 async def part_done(work: Work, id: UUID, order_id: UUID, kind: str) -> tuple[AllocatedLine, ...] | None:
     """What was done under this key before."""
-    row = await work.db.one(PART, id=id, order_id=order_id)
-    if row is None or row.kind != kind:
+    row = await work.db.one(PART, id=id, order_id=order_id, kind=kind)
+    if row is None:
         return None
     return tuple(AllocatedLine(**line) for line in row.lines)

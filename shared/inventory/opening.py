@@ -71,11 +71,12 @@ from locked
 TAKE = text("""
 with taken as (
   select * from unnest(
-    cast(:orders as uuid[]), cast(:skus as text[]), cast(:locations as text[]), cast(:quantities as bigint[])
-  ) as t (order_id, sku, location, quantity)
+    cast(:orders as uuid[]), cast(:skus as text[]), cast(:locations as text[]), cast(:quantities as bigint[]),
+    cast(:backordered as bigint[])
+  ) as t (order_id, sku, location, quantity, backordered)
 ), kept as (
-  insert into inventory.hold_lines (order_id, sku, location, quantity)
-  select order_id, sku, location, quantity from taken
+  insert into inventory.hold_lines (order_id, sku, location, quantity, backordered)
+  select order_id, sku, location, quantity, backordered from taken
 )
 update inventory.stock s
 set held = s.held + t.quantity, version = s.version + 1
@@ -130,6 +131,7 @@ async def take(work: Work, items: Items, taken: Mapping[UUID, Sequence[Taken]]) 
         skus=[one.sku for _, one in lines],
         locations=[one.location for _, one in lines],
         quantities=[one.quantity for _, one in lines],
+        backordered=[one.backordered for _, one in lines],
     )
     await tell(work, [items[sku] for sku in dict.fromkeys(one.sku for _, one in lines)])
 

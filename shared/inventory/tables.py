@@ -75,14 +75,15 @@ hold_lines = Table(
     Column("quantity", BigInteger, nullable=False),
     Column("released", BigInteger, nullable=False),
     Column("shipped", BigInteger, nullable=False),
+    Column("backordered", BigInteger, nullable=False),
 )
 
 hold_parts = Table(
     "hold_parts",
     metadata,
+    Column("order_id", Uuid, primary_key=True),
+    Column("kind", Text, primary_key=True),
     Column("id", Uuid, primary_key=True),
-    Column("order_id", Uuid, nullable=False),
-    Column("kind", Text, nullable=False),
     Column("lines", JSONB, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     info={"append_only": True},
