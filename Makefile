@@ -9,7 +9,7 @@ TOOLS ?= browser promtool kn cluster
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -lt 2 ] && n=2; [ $$n -gt 4 ] && n=4; echo $$n)
 export PORT
 
-.PHONY: help run demo reset test test-tools check fmt bench bench-large products search-quality new generate lock deploy undeploy .setup
+.PHONY: help run demo reset test test-tools check fmt bench bench-large products search-quality stock-model new generate lock deploy undeploy .setup
 
 help: ## List what can be done
 	@echo "kn-shop: make TARGET"
@@ -55,6 +55,9 @@ products: .setup ## Make up products for an import: COUNT=1000000 OUT=FILE
 
 search-quality: .setup ## Judge the searches of tests/data/searches.csv anew
 	@WRITE=1 $(PY) -m pytest -q tests/shared/catalog/test_search_quality.py
+
+stock-model: .setup ## Try sequences of stock's operations against a plain model of them: RUNS=5000
+	@STOCK_MODEL_RUNS="$(or $(RUNS),5000)" $(PY) -m pytest -q -m nightly tests/functions/inventory/test_model.py
 
 new: .setup ## Scaffold a function and its test: DOMAIN=orders NAME=gift_wrap_order
 	@$(PY) -m infra.local.new "$(DOMAIN)" "$(NAME)"
