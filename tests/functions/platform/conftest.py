@@ -7,19 +7,24 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from threading import Thread
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
 
 from functions import load_all
+from functions.inventory.ship_hold import ship_hold
 from infra.carriers.embedded import EmbeddedOutlet, EmbeddedSource
 from infra.dispatcher.dispatcher import Dispatcher, Rules
 from infra.dispatcher.subscriptions import Subscription, subscriptions
 from infra.local.postgres import Cloned, SharedServer
 from infra.relay.relay import Relay
+from shared.inventory.events import HoldShipped, PartLine, ShipHold
+from shared.runtime.auth import Caller
 from shared.runtime.ids import new_id
 from shared.runtime.serve import Runtime, endpoint
 from shared.runtime.settings import Settings
+from shared.runtime.work import Cause, unit_of_work
 from tests.issuer import AUDIENCE, ISSUER, Issuer
 from tests.provider import ProviderServer
 
@@ -162,7 +167,7 @@ async def live(database: Cloned, settings: Settings, issuer: Issuer) -> None:
             + [{"sku": "gift", "title": "Gift", "quantity": 1, "unit_price_minor": 5}],
             "payment_token": "tok_approve",
         }
-        await shop.ask("record_order", "/v1/admin/orders", recorded, "admin")
+        sold_elsewhere = await shop.ask("record_order", "/v1/admin/orders", recorded, "admin")
         await shop.quiet()
         path = f"/v1/orders/{orders[1]['id']}/cancel"
         await shop.ask("cancel_order", path, {"reason": "changed my mind"}, "customer")
@@ -176,7 +181,18 @@ async def live(database: Cloned, settings: Settings, issuer: Issuer) -> None:
         }
         await shop.ask("return_goods", "/v1/admin/returns", back, "admin")
         await shop.ask("adjust_stock", "/v1/stock/tea/LON/adjustments", {"delta": -50, "reason": "damaged"}, "admin")
+        await left(shop, orders[0]["id"], [PartLine(sku="mug", quantity=1)])
+        await left(shop, sold_elsewhere["id"], None)
         await shop.quiet()
+
+
+async def left(shop: Shop, order_id: str, lines: list[PartLine] | None) -> None:
+    """Goods left for the order: nobody asks for that in this shop yet, so the command is not an event."""
+    command = ShipHold(order_id=UUID(order_id), part_id=new_id(), lines=lines)
+    cause = Cause("a shipment")
+    async with unit_of_work(shop.runtime.database, load_all()["ship_hold"], Caller("ann", frozenset()), cause) as work:
+        await ship_hold(command, work)
+        assert isinstance(work.emitted[0], HoldShipped)
 
 
 def order(token: str, **lines: int) -> dict[str, Any]:
