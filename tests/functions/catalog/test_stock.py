@@ -8,20 +8,41 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from psycopg import sql
 
 from functions.catalog.create_product import create_product
 from functions.catalog.get_product import get_product
 from functions.catalog.list_products import list_products
 from functions.catalog.track_stock import track_stock
 from functions.catalog.update_product import update_product
-from shared.inventory.events import StockAdjusted, StockDepleted, StockLow, StockReplenished, StockStatus
+from functions.inventory.create_location import CreateLocation, create_location
+from functions.inventory.set_level_policy import set_level_policy
+from functions.inventory.set_stock_level import set_stock_level
+from infra.carriers import rows
+from shared.inventory import events as inventory
+from shared.inventory.events import (
+    LevelDepleted,
+    LevelLow,
+    LevelReplenished,
+    StockAdjusted,
+    StockDepleted,
+    StockLow,
+    StockReceived,
+    StockReplenished,
+    StockShipped,
+    StockShortfall,
+    StockStatus,
+    StockTransferred,
+)
 from shared.runtime import Event
+from shared.runtime.declare import OnEvent
 from shared.runtime.events import Envelope
 from shared.runtime.ids import new_id
 from shared.runtime.serve import Endpoint
-from tests.conftest import NOW, Ask, Books
+from tests.conftest import ADMIN, NOW, Ask, Books, Run, declaration_of
 
 AS_ADMIN = ("admin",)
+NEWS = sql.SQL("select {} from platform.outbox where topic = 'shop.stock' order by position").format(rows.ENVELOPE)
 Say = Callable[..., Any]
 
 
@@ -223,6 +244,81 @@ async def test_a_read_waits_for_what_a_write_left(ask: Ask, say: Say) -> None:
         assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
         assert ("in_stock", "low")[sequence - 1] in answer.body.decode()
         assert "stale" not in answer.headers
+
+
+def of_a_level(kind: type[Any]) -> Event:
+    said = adjusted("in_stock").model_dump()
+    event: Event = kind(**said)
+    return event
+
+
+TOLD: dict[str, tuple[Event, StockStatus | None]] = {
+    "LevelLow": (LevelLow(sku="MUG", location="LON", status="low", was="in_stock", available=1, low_at=2), None),
+    "LevelDepleted": (
+        LevelDepleted(sku="MUG", location="LON", status="backorder", was="low", available=0, low_at=2),
+        None,
+    ),
+    "LevelReplenished": (
+        LevelReplenished(sku="MUG", location="LON", status="in_stock", was="low", available=9, low_at=2),
+        None,
+    ),
+    "StockShortfall": (StockShortfall(sku="MUG", location="LON", shortfall=1), None),
+    "StockReceived": (of_a_level(StockReceived), "in_stock"),
+    "StockTransferred": (of_a_level(StockTransferred), "in_stock"),
+    "StockShipped": (of_a_level(StockShipped), "in_stock"),
+    "StockAdjusted": (adjusted("in_stock"), "in_stock"),
+    "StockLow": (low(), "low"),
+    "StockDepleted": (depleted(), "out_of_stock"),
+    "StockReplenished": (replenished(), "in_stock"),
+}
+"""Every type of the topic, and the status of the SKU that it tells."""
+
+
+def test_every_type_of_the_topic_is_heeded() -> None:
+    """One that is not would leave whoever waits for its place in the stream waiting."""
+    kinds = [kind for kind in vars(inventory).values() if isinstance(kind, type) and issubclass(kind, Event)]
+    topic = {kind.__name__ for kind in kinds if getattr(kind, "topic", "") == "shop.stock"}
+    trigger = declaration_of(track_stock).trigger
+    assert isinstance(trigger, OnEvent)
+
+    assert topic == TOLD.keys() == {kind.__name__ for kind in trigger.events}
+
+
+async def test_a_reader_reaches_what_every_type_left(ask: Ask, say: Say) -> None:
+    await product(ask, "MUG")
+    await say(low(), 1)
+    status: StockStatus = "low"
+    for sequence, (name, (event, told)) in enumerate(TOLD.items(), 2):
+        await say(event, sequence)
+        status = told or status
+        answer = await ask(
+            get_product, "/v1/products/MUG", sequence_token=f"shop.stock/MUG@{sequence}", prefer="wait=0"
+        )
+        assert "stale" not in answer.headers, name
+        assert json.loads(answer.body)["stock"]["MUG"]["status"] == status, name
+
+
+async def test_what_a_level_policy_left_is_reached(
+    ask: Ask, run: Run, db: Books, endpoint_of: Callable[[Callable[..., Any]], Endpoint[Any]]
+) -> None:
+    """From the function that writes to the reader that waits for it, by the token that it was given."""
+    await product(ask, "MUG")
+    await run(create_location, CreateLocation(id="LON", name="London"), caller=ADMIN)
+    for path, function, body in (
+        ("/v1/stock/MUG/LON", set_stock_level, {"on_hand": 9}),
+        ("/v1/stock/MUG/LON/policy", set_level_policy, {"low_at": 3, "backorder_limit": 2}),
+        ("/v1/stock/MUG/LON", set_stock_level, {"on_hand": 2}),
+    ):
+        answer = await ask(function, path, body, roles=AS_ADMIN)
+        assert answer.status == 200, answer
+        token = answer.headers["sequence-token"]
+        for row in await db.all(NEWS.as_string()):
+            said = rows.envelope(row)
+            heard = await endpoint_of(track_stock).handle("POST", "/", b"", said.to_http_headers(), said.data)
+            assert heard.status == 204
+        shown_now = await ask(get_product, "/v1/products/MUG", sequence_token=token, prefer="wait=0")
+        assert "stale" not in shown_now.headers, path
+    assert (await shown(ask))["stock"]["MUG"]["status"] == "low"
 
 
 async def test_a_read_that_cannot_wait_says_how_stale_it_is(ask: Ask, say: Say) -> None:
