@@ -111,7 +111,7 @@ UNDER_WAY = "Payments are under way: the provider's books were not compared."
     prepare=prepare,
     call=call,
     reads=[
-        *(stock, stock_ledger, holds, hold_lines, items, locations, transfers, transfer_lines),
+        *(stock, stock_ledger, holds, hold_lines, hold_parts, items, locations, transfers, transfer_lines),
         *(orders, order_lines, sagas, saga_moves, return_lines),
         *(payments, payment_attempts, payment_ledger),
         *(outbox, streams, log_heads, consumer_offsets, inbox, dead_letters, idempotency),

@@ -83,7 +83,7 @@ class Shop:
     async def say(self, *commands: Event) -> None:
         """What the orders' side will ask for once goods are sent: nobody else says it yet."""
         async with self._database.transaction("") as db:
-            outbox.leave(db, "/shop/orders/send-goods", Cause("goods"), commands)
+            outbox.leave(db, "/shop/orders/send-goods", commands, [Cause("goods")] * len(commands))
 
     async def follow_up(self, row: Any) -> None:
         """A buyer takes longer than most; two mugs leave in two parcels."""

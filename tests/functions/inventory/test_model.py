@@ -50,7 +50,7 @@ from shared.runtime import Event, Problem
 from shared.runtime.db import Database
 from shared.runtime.ids import new_id
 from shared.runtime.work import Cause, Fixed, unit_of_work
-from tests.conftest import ADMIN, NOW, declaration_of
+from tests.conftest import ADMIN, NOW, arguments_of, declaration_of
 from tests.functions.inventory.conftest import BOOKS
 from tests.functions.inventory.model import At, Model, Place
 
@@ -106,7 +106,7 @@ class World:
         async def run() -> tuple[Any, list[Event]]:
             declaration, fixed = declaration_of(function), Fixed(now, new_id)
             async with unit_of_work(self._database, declaration, ADMIN, Cause("test"), fixed=fixed) as work:
-                result = await function(*(() if message is None else (message,)), work)
+                result = await function(*arguments_of(declaration, message), work)
             return result, work.emitted
 
         return self._runner.run(run())
