@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from psycopg import sql
@@ -15,11 +16,17 @@ from psycopg import sql
 from functions import load_all
 from infra.carriers.rows import ENVELOPE, envelope
 from infra.dispatcher.subscriptions import subscriptions
+from infra.local.postgres import Cloned
+from shared.inventory.events import ExtendHold, PartLine, ShipHold, StockHeld
+from shared.orders.events import OrderCompleted
+from shared.runtime import Event, outbox
 from shared.runtime.answers import Answer
+from shared.runtime.db import Database
 from shared.runtime.declare import OnEvent
 from shared.runtime.ids import new_id
 from shared.runtime.serve import Endpoint, Runtime, endpoint
 from shared.runtime.settings import Settings
+from shared.runtime.work import Cause
 from tests.conftest import Books
 from tests.issuer import Issuer
 from tests.processes import has_ended
@@ -48,7 +55,7 @@ NEWS = sql.SQL(
 class Shop:
     """Its events lie on a table, and the test says which of them is delivered next, to whom and how often."""
 
-    def __init__(self, runtime: Runtime, issuer: Issuer, db: Books, chance: random.Random) -> None:
+    def __init__(self, runtime: Runtime, issuer: Issuer, db: Books, chance: random.Random, owner_url: str = "") -> None:
         self._endpoints: dict[str, Endpoint[Any]] = {
             name: endpoint(declaration, runtime) for name, declaration in load_all().items()
         }
@@ -56,6 +63,8 @@ class Shop:
             declaration for declaration in load_all().values() if isinstance(declaration.trigger, OnEvent)
         )
         self._issuer, self._db, self.chance = issuer, db, chance
+        self._database = Database(owner_url, 1)
+        self.goods_are_sent = bool(owner_url)
         self._seen = 0
         self.waiting: list[tuple[str, Any]] = []
 
@@ -71,10 +80,26 @@ class Shop:
         assert answer.status < 300, answer
         return json.loads(answer.body)
 
+    async def say(self, *commands: Event) -> None:
+        """What the orders' side will ask for once goods are sent: nobody else says it yet."""
+        async with self._database.transaction("") as db:
+            outbox.leave(db, "/shop/orders/send-goods", commands, [Cause("goods")] * len(commands))
+
+    async def follow_up(self, row: Any) -> None:
+        """A buyer takes longer than most; two mugs leave in two parcels."""
+        order = UUID(row.key)
+        if row.type == StockHeld.type and self.chance.random() < 0.5:
+            await self.say(ExtendHold(order_id=order, expires_in_s=1000))
+        if row.type == OrderCompleted.type:
+            one = [PartLine(sku="mug", quantity=1)]
+            await self.say(*(ShipHold(order_id=order, part_id=UUID(int=part), lines=one) for part in (1, 2)))
+
     async def look(self) -> None:
         """Lays down what was said since the last look, once for each who takes it."""
         rows = await self._db.all(NEWS.as_string(), seen=self._seen)
         for row in rows:
+            if self.goods_are_sent and row.topic in (StockHeld.topic, OrderCompleted.topic):
+                await self.follow_up(row)
             self._seen = row.position
             for reader in self._readers:
                 if row.topic in reader.consumer.topics and reader.wants(row.type):
@@ -83,6 +108,9 @@ class Shop:
     async def deliver(self, consumer: str, row: Any) -> Answer:
         said = envelope(row[2:])
         return await self._endpoints[consumer].handle("POST", "/", b"", said.to_http_headers(), said.data)
+
+    async def close(self) -> None:
+        await self._database.close()
 
     async def all_ended(self, orders: Iterable[str]) -> bool:
         return all([has_ended(await self.ask("get_order", f"/v1/orders/{order}")) for order in orders])
@@ -124,8 +152,8 @@ async def opened(shop: Shop, on_hand: int) -> None:
     await shop.ask("set_stock_level", "/v1/stock/mug/LON", {"on_hand": on_hand, "reason": "recount"})
 
 
-async def ordered(shop: Shop, card: str) -> str:
-    body = {"lines": [{"sku": "mug", "quantity": 1}], "payment_token": card}
+async def ordered(shop: Shop, card: str, quantity: int = 1) -> str:
+    body = {"lines": [{"sku": "mug", "quantity": quantity}], "payment_token": card}
     return str((await shop.ask("place_order", "/v1/orders", body, "customer"))["id"])
 
 
@@ -174,12 +202,12 @@ async def ends(shop: Shop, orders: dict[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize("seed", [1, 2, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(3, 60))])
 async def test_any_order_with_any_duplicates_leads_to_the_same_ends(
-    seed: int, runtime: Runtime, issuer: Issuer, db: Books
+    seed: int, runtime: Runtime, issuer: Issuer, db: Books, database: Cloned
 ) -> None:
     """Nothing of one order waits for anything: far worse than any carrier would do."""
-    shop = Shop(runtime, issuer, db, random.Random(seed))
-    await opened(shop, 20)
-    orders = {await ordered(shop, card): end for card, end in list(CARDS.items()) * 2}
+    shop = Shop(runtime, issuer, db, random.Random(seed), database.owner_url)
+    await opened(shop, 40)
+    orders = {await ordered(shop, card, 2): end for card, end in list(CARDS.items()) * 2}
     delivered: list[tuple[str, Any]] = []
     await shop.look()
     while shop.waiting or not await shop.all_ended(orders):
@@ -192,7 +220,12 @@ async def test_any_order_with_any_duplicates_leads_to_the_same_ends(
         again = shop.chance.choices(delivered, k=shop.chance.randint(0, 6)) if delivered else []
         await shop.settle([*fresh, *again])
         await shop.look()
+    await shop.close()
 
     assert await ends(shop, orders) == orders
+    sold = [order for order, end in orders.items() if end == "confirmed"]
+    shipped = await db.all("select order_id from inventory.holds where status = 'SHIPPED'")
+    assert {str(row.order_id) for row in shipped} == set(sold)
+    assert await db.value("select on_hand from inventory.stock") == 40 - 2 * len(sold)
     assert await holds(shop) == []
     assert await differs(shop) == []

@@ -227,8 +227,8 @@ class Model:
         hold = Hold("HELD", self.now + timedelta(seconds=command.expires_in_s), self.now)
         self.holds[order] = hold
         demand: dict[str, int] = {}
-        for line in command.lines:
-            demand[line.sku] = demand.get(line.sku, 0) + line.quantity
+        for want in command.lines:
+            demand[want.sku] = demand.get(want.sku, 0) + want.quantity
         tracked = {sku: number for sku, number in demand.items() if self.items.get(sku, Item()).tracked}
         serving = [
             place

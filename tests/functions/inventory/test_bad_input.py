@@ -42,6 +42,16 @@ RIGHT: dict[Callable[..., Any], dict[str, Any]] = {
     set_item_policy: {},
     create_location: {"id": "YORK", "name": "York"},
 }
+NAMED: list[tuple[Callable[..., Any], str, str]] = [
+    (adjust_stock, ADJUSTMENTS, "note"),
+    (adjust_stock, ADJUSTMENTS, "reason"),
+    (set_stock_level, LEVEL, "note"),
+    (set_stock_level, LEVEL, "reason"),
+    (create_location, "/v1/locations", "name"),
+    (create_location, "/v1/locations", "id"),
+    (create_location, "/v1/locations", "address"),
+    (create_location, "/v1/locations", "ships_to"),
+]
 TEXTS = ["a\x00b", "\ud800", "x" * 2_001, 5, ["x"]]
 
 
@@ -78,21 +88,11 @@ async def test_what_is_no_quantity(
 
 
 async def test_what_is_no_text(ask: Ask) -> None:
-    for function, path, field in (
-        (adjust_stock, ADJUSTMENTS, "note"),
-        (adjust_stock, ADJUSTMENTS, "reason"),
-        (set_stock_level, LEVEL, "note"),
-        (set_stock_level, LEVEL, "reason"),
-        (create_location, "/v1/locations", "name"),
-        (create_location, "/v1/locations", "id"),
-        (create_location, "/v1/locations", "address"),
-        (create_location, "/v1/locations", "ships_to"),
-    ):
-        for wrong in TEXTS:
-            body = sent({**RIGHT[function], field: wrong})
-            answer = await ask(function, path, body, roles=AS_ADMIN, idempotency_key="k")
-            assert answer.status in (400, 422), (path, field, wrong)
-            assert answer.headers["content-type"] == "application/problem+json"
+    for (function, path, field), wrong in itertools.product(NAMED, TEXTS):
+        body = sent({**RIGHT[function], field: wrong})
+        answer = await ask(function, path, body, roles=AS_ADMIN, idempotency_key="k")
+        assert answer.status in (400, 422), (path, field, wrong)
+        assert answer.headers["content-type"] == "application/problem+json"
 
 
 async def test_what_is_no_moment(ask: Ask) -> None:
@@ -101,7 +101,11 @@ async def test_what_is_no_moment(ask: Ask) -> None:
         assert (await ask(adjust_stock, ADJUSTMENTS, body, roles=AS_ADMIN, idempotency_key="k")).status == 422, at
 
 
-CHANGES = [(set_stock_level, ""), (adjust_stock, "/adjustments"), (set_level_policy, "/policy")]
+CHANGES: list[tuple[Callable[..., Any], str]] = [
+    (set_stock_level, ""),
+    (adjust_stock, "/adjustments"),
+    (set_level_policy, "/policy"),
+]
 
 
 async def test_only_an_open_location_is_changed(ask: Ask, db: Books) -> None:
