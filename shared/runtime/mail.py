@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -18,6 +19,10 @@ SEND_S = 10.0
 
 STARTTLS: dict[str, bool | None] = {"required": True, "auto": None, "off": False}
 """Whether a connection that begins in the clear is encrypted: always, if the server can, never."""
+
+
+NOT_A_HEADER = (ValueError, IndexError, MessageError)
+"""What the standard library raises for an address or a header that is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +58,10 @@ async def send(mail: Mail, settings: Settings) -> Reached:
 
     try:
         server, sender = server_of(settings.smtp_url), sender_of(settings.alerts_from)
-        message = message_of(mail, sender)
     except NotSetUp as fault:
         return Reached(None, str(fault))
     try:
+        message = message_of(mail, sender)
         async with asyncio.timeout(SEND_S):
             await aiosmtplib.send(
                 message,
@@ -71,7 +76,7 @@ async def send(mail: Mail, settings: Settings) -> Reached:
                 timeout=SEND_S,
             )
         return Reached(250, "The mail server took it.")
-    except (aiosmtplib.SMTPException, TimeoutError, OSError, ValueError) as error:
+    except (aiosmtplib.SMTPException, TimeoutError, OSError, *NOT_A_HEADER) as error:
         return _refusal(error)
 
 
@@ -107,10 +112,10 @@ def server_of(url: str) -> Server:
 
 def sender_of(alerts_from: str) -> Address:
     """`stock@shop.example` or `The shop <stock@shop.example>`. Raises NotSetUp."""
-    name, address = parseaddr(alerts_from)
     try:
+        name, address = parseaddr(alerts_from if alerts_from.isprintable() else "")
         sender = Address(name, addr_spec=address)
-    except (ValueError, IndexError):
+    except NOT_A_HEADER:
         sender = None
     if sender is None or not sender.username or not sender.domain:
         raise NotSetUp("No sender is set: ALERTS_FROM must be a mail address.")
@@ -118,8 +123,8 @@ def sender_of(alerts_from: str) -> Address:
 
 
 def message_of(mail: Mail, sender: Address) -> EmailMessage:
-    """Raises ValueError for a line break in what becomes a header: nothing can add headers of its own."""
-    message = EmailMessage(policy=SMTP)
+    """Raises one of NOT_A_HEADER for a line break in what becomes one: nothing can add headers of its own."""
+    message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     message["From"] = sender
     message["To"] = Address(addr_spec=mail.to)
     message["Subject"] = mail.subject
@@ -152,7 +157,7 @@ def _refusal(error: Exception) -> Reached:
             return Reached(None, "The connection to the mail server broke off.")
         case aiosmtplib.SMTPConnectError() | OSError():
             return Reached(None, "The mail server cannot be reached.")
-        case ValueError():
-            return Reached(None, "The mail cannot be written.")
-        case _:
+        case aiosmtplib.SMTPException():
             return Reached(None, "The mail server gave an answer that is none.")
+        case _:
+            return Reached(None, "The mail cannot be written.")

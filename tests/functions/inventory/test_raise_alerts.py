@@ -166,5 +166,3 @@ async def test_alerts_are_listed_newest_first(hear: Hear, db: Books, ask: Ask) -
     assert await listed("&kind=out") == [every[0], every[3]]
     assert await listed("&state=open") == [every[0], every[2]]
     assert len(await listed("&state=closed")) == 3
-
-
