@@ -10,8 +10,8 @@ from shared.inventory.alert_targets import find_target
 from shared.runtime import Request, Work, http
 
 KEEP = text("""
-insert into inventory.alert_deliveries (id, target, status, next_at, created_at)
-values (:id, :target, 'pending', :now, :now)
+insert into inventory.alert_deliveries (id, target, status, next_at, created_at, asked_at)
+values (:id, :target, 'pending', :now, :now, :now)
 returning id, alert, null as kind, target, status, attempts, next_at, answer, reason, created_at, ended_at
 """)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from infra.cli.alerts import alert
 from infra.cli.assortment import assort
 from infra.cli.bulk import AGAIN, PATIENCE_S, export_products, import_products
 from infra.cli.catalog import catalog
@@ -136,7 +137,7 @@ def _read(file: Path) -> Retail:
 
 product.add_command(import_products)
 product.add_command(export_products)
-for noun in (order, product, category, stock, catalog, dead_letter, invariant):
+for noun in (order, product, category, stock, catalog, dead_letter, invariant, alert):
     cli.add_command(noun)
 
 

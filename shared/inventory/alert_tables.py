@@ -69,6 +69,7 @@ alert_deliveries = Table(
     Column("answer", Integer),
     Column("reason", Text),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False),
     Column("ended_at", DateTime(timezone=True)),
 )
 

@@ -82,8 +82,8 @@ with raised as (
   on conflict (watch, episode, kind) do nothing
   returning id, kind
 ), told as (
-  insert into inventory.alert_deliveries (id, alert, target, status, next_at, created_at)
-  select gen_random_uuid(), r.id, t.id, 'pending', :now, :now
+  insert into inventory.alert_deliveries (id, alert, target, status, next_at, created_at, asked_at)
+  select gen_random_uuid(), r.id, t.id, 'pending', :now, :now, :now
   from raised r join inventory.alert_targets t on t.enabled and r.kind = any(t.kinds)
 )
 select id from raised

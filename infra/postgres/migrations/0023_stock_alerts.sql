@@ -57,7 +57,8 @@ create table inventory.alert_secrets (
   primary key (target, secret)
 );
 
--- What a target is to be told; without an alert it is a test. `tries` begins anew when it is asked for again.
+-- What a target is to be told; without an alert it is a test. `asked_at` and `tries` begin anew when it is asked for
+-- again.
 create table inventory.alert_deliveries (
   id         uuid        primary key,
   alert      uuid        references inventory.alerts (id) on delete cascade,
@@ -69,6 +70,7 @@ create table inventory.alert_deliveries (
   answer     int,
   reason     text,
   created_at timestamptz not null,
+  asked_at   timestamptz not null,
   ended_at   timestamptz,
   unique (alert, target),
   check ((status = 'pending') = (next_at is not null)),

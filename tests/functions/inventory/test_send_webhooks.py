@@ -222,8 +222,8 @@ async def test_one_target_with_much_to_be_told_holds_up_no_other(
         busy, idle = await add_target(db, receiver.url), await add_target(db, other.url)
         for target, count, age in ((busy, 30, timedelta(hours=1)), (idle, 1, timedelta())):
             await db.run(
-                """insert into inventory.alert_deliveries (id, target, status, next_at, created_at)
-                   select gen_random_uuid(), %(target)s, 'pending', %(at)s, %(at)s
+                """insert into inventory.alert_deliveries (id, target, status, next_at, created_at, asked_at)
+                   select gen_random_uuid(), %(target)s, 'pending', %(at)s, %(at)s, %(at)s
                    from generate_series(1, %(count)s)""",
                 target=target, count=count, at=send.now - age,
             )  # fmt: skip
