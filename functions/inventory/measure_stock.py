@@ -3,6 +3,7 @@
 from sqlalchemy import text
 
 from shared.inventory import metrics
+from shared.inventory.alert_tables import alert_deliveries
 from shared.inventory.tables import holds, items, locations, stock, transfers
 from shared.runtime import Work, timer
 
@@ -43,14 +44,22 @@ select count(*) filter (where expected_at < now()) as overdue, count(*) as count
 from inventory.transfers where status = 'in_transit'
 """)
 
+ALERTS = text("""
+select count(*) as waiting,
+  coalesce(extract(epoch from now() - min(asked_at)), 0)::float8 as oldest_s,
+  greatest(0, extract(epoch from now() - min(next_at)))::float8 as overdue_s
+from inventory.alert_deliveries where status = 'pending'
+""")
+
 UNITS = ("on_hand", "held", "committed", "safety_stock", "shortfall")
 
 
-@timer("0 * * * * *", reads=[items, stock, locations, transfers, holds])
+@timer("0 * * * * *", reads=[items, stock, locations, transfers, holds, alert_deliveries])
 async def measure_stock(work: Work) -> None:
     """Reads each table once a minute. What was not found is set to 0, so that nothing stays as it was."""
     levels = work.db.enqueue(LEVELS)
     live = work.db.enqueue(HOLDS, late=LATE_S)
+    told_later = work.db.enqueue(ALERTS)
     way = await work.db.one(TRANSFERS)
     level = await levels.one()
     assert level is not None and way is not None, "a sum has a row"
@@ -68,3 +77,8 @@ async def measure_stock(work: Work) -> None:
     metrics.HOLDS_OVERDUE.set(sum(row.overdue for row in found))
     metrics.TRANSFERS.labels("yes").set(way.overdue)
     metrics.TRANSFERS.labels("no").set(way.count - way.overdue)
+    told = await told_later.one()
+    assert told is not None
+    metrics.ALERTS_WAITING.set(told.waiting)
+    metrics.ALERTS_OLDEST.set(told.oldest_s)
+    metrics.ALERTS_OVERDUE.set(told.overdue_s)

@@ -7,6 +7,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 
+from shared.inventory.alert_tables import alert_attempts, alert_deliveries, alert_targets, alerts
 from shared.inventory.tables import hold_lines, hold_parts, holds, items, locations, stock, transfer_lines, transfers
 from shared.inventory.tables import ledger as stock_ledger
 from shared.orders.saga import CANCEL, FINAL, SAGA, START, Ending, State, end, status_of
@@ -112,6 +113,7 @@ UNDER_WAY = "Payments are under way: the provider's books were not compared."
     call=call,
     reads=[
         *(stock, stock_ledger, holds, hold_lines, hold_parts, items, locations, transfers, transfer_lines),
+        *(alerts, alert_targets, alert_deliveries, alert_attempts),
         *(orders, order_lines, sagas, saga_moves, return_lines),
         *(payments, payment_attempts, payment_ledger),
         *(outbox, streams, log_heads, consumer_offsets, inbox, dead_letters, idempotency),

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from infra.cli.alerts import alert
 from infra.cli.assortment import assort
 from infra.cli.bulk import AGAIN, PATIENCE_S
 from infra.cli.catalog import catalog
@@ -142,7 +143,7 @@ product.add_command(import_products)
 product.add_command(export_products)
 for command in (import_stock, set_stock, adjust_stock):
     stock.add_command(command)
-for noun in (order, product, category, stock, location_group, transfer, catalog, dead_letter, invariant):
+for noun in (order, product, category, stock, location_group, transfer, catalog, dead_letter, invariant, alert):
     cli.add_command(noun)
 
 

@@ -41,7 +41,7 @@ def show_list(
     elif output:
         show({"items": items}, output)
     elif not items:
-        click.echo(f"No {kind}s found.")
+        click.echo(f"No {kind[:-1]}ies found." if kind.endswith("y") else f"No {kind}s found.")
     else:
         rows = [tuple(_cell(value(item)) for _, value in columns) for item in items]
         headings = () if no_headers else (tuple(heading for heading, _ in columns),)

@@ -229,6 +229,24 @@ def inventory() -> list[Alert]:
             'max(shop_inventory_transfers{overdue="yes"}) > 0',
             "1h", "ticket", "{{ $value | humanize }} transfers should have arrived", "recount",
         ),
+        Alert(
+            "StockAlertsAreNotSent",
+            "max(shop_inventory_alerts_overdue_seconds) > 120",
+            "3m", "ticket", "A stock alert should have been sent {{ $value | humanizeDuration }} ago",
+            "alerts-do-not-arrive",
+        ),
+        Alert(
+            "StockAlertsDoNotArrive",
+            "max(shop_inventory_alerts_oldest_seconds) > 1800",
+            "5m", "ticket", "A stock alert has been tried for {{ $value | humanizeDuration }}, and is not taken",
+            "alerts-do-not-arrive",
+        ),
+        Alert(
+            "StockAlertsAreGivenUp",
+            grown("shop_inventory_alert_attempts_total", "1h", "channel", 'outcome="failed"') + " > 0",
+            "0m", "ticket", "{{ $value | humanize }} stock alerts by {{ $labels.channel }} were given up",
+            "alerts-do-not-arrive",
+        ),
     ]  # fmt: skip
 
 

@@ -305,6 +305,43 @@ INVENTORY: list[Row] = [
             ),
         ),
     ),
+    (
+        "Alerts",
+        (
+            Panel(
+                "Alerts raised",
+                "By kind, each once in an episode.",
+                "short",
+                (Line(f"sum by (kind) (increase(shop_inventory_alerts_raised_total[{WINDOW}]))", "{{kind}}"),),
+            ),
+            Panel(
+                "What came of attempts to deliver them",
+                "What is tried again arrives later, or is given up after about a day.",
+                "short",
+                (
+                    Line(
+                        f"sum by (channel, outcome) (increase(shop_inventory_alert_attempts_total[{WINDOW}]))",
+                        "{{channel}} {{outcome}}",
+                    ),
+                ),
+            ),
+            Panel(
+                "Alerts that are still to be delivered",
+                "",
+                "short",
+                (Line("max(shop_inventory_alerts_waiting)", "waiting"),),
+            ),
+            Panel(
+                "How long they wait",
+                "The oldest one since it was raised, and an attempt since it was due: that should be seconds.",
+                "s",
+                (
+                    Line("max(shop_inventory_alerts_oldest_seconds)", "oldest"),
+                    Line("max(shop_inventory_alerts_overdue_seconds)", "overdue"),
+                ),
+            ),
+        ),
+    ),
 ]  # fmt: skip
 
 ORDERS: list[Row] = [

@@ -123,6 +123,7 @@ def _service(declaration: Declaration) -> Manifest:
                                     },
                                 },
                                 {"name": "DB_POOL", "value": str(chosen.pool)},
+                                *_secrets(declaration),
                             ],
                             "envFrom": [{"configMapRef": {"name": "shop"}}],
                             **_running("25m", "96Mi", "256Mi"),
@@ -133,6 +134,17 @@ def _service(declaration: Declaration) -> Manifest:
             }
         },
     }
+
+
+def _secrets(declaration: Declaration) -> list[Manifest]:
+    """Its own settings; a Secret that is not there leaves them empty."""
+    return [
+        {
+            "name": name,
+            "valueFrom": {"secretKeyRef": {"name": declaration.service, "key": name, "optional": True}},
+        }
+        for name in declaration.secrets
+    ]
 
 
 SCRATCH: Manifest = {

@@ -59,17 +59,22 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_collect_dead_letters',
   'fn_commit_hold',
   'fn_count_sales',
+  'fn_create_alert_target',
   'fn_create_category',
   'fn_create_location',
   'fn_create_product',
   'fn_create_transfer',
+  'fn_delete_alert_target',
   'fn_delete_category',
   'fn_delete_product',
   'fn_drive_sagas',
   'fn_expire_holds',
   'fn_export_products',
   'fn_extend_hold',
+  'fn_forget_old_alerts',
   'fn_forget_old_rows',
+  'fn_get_alert_delivery',
+  'fn_get_alert_target',
   'fn_get_category',
   'fn_get_location',
   'fn_get_order',
@@ -85,6 +90,9 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_import_stock',
   'fn_inspect_product',
   'fn_inspect_products',
+  'fn_list_alert_deliveries',
+  'fn_list_alert_targets',
+  'fn_list_alerts',
   'fn_list_categories',
   'fn_list_dead_letters',
   'fn_list_ledger',
@@ -97,17 +105,22 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_open_location',
   'fn_place_order',
   'fn_publish_due_products',
+  'fn_raise_alerts',
   'fn_rank_best_sellers',
   'fn_rebuild_catalog',
   'fn_receive_transfer',
   'fn_record_order',
+  'fn_redeliver_alert',
   'fn_refund_payment',
   'fn_release_hold',
   'fn_release_hold_part',
   'fn_replay_dead_letters',
   'fn_resolve_unknown_payments',
   'fn_return_goods',
+  'fn_rotate_alert_secret',
   'fn_search_products',
+  'fn_send_alerts',
+  'fn_send_test_alert',
   'fn_set_allocation_policy',
   'fn_set_customer',
   'fn_set_item_policy',
@@ -117,6 +130,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_ship_hold',
   'fn_suggest_searches',
   'fn_track_stock',
+  'fn_update_alert_target',
   'fn_update_category',
   'fn_update_location',
   'fn_update_product',
@@ -200,7 +214,7 @@ grant select on inventory.items to fn_check_availability;
 grant select, insert, update on platform.rate_limits to fn_check_availability;
 -- platform/check_invariants
 grant usage on schema inventory, orders, payments, platform to fn_check_invariants;
-grant select on inventory.hold_lines, inventory.hold_parts, inventory.holds, inventory.items, inventory.ledger, inventory.locations, inventory.stock, inventory.transfer_lines, inventory.transfers, orders.order_lines, orders.orders, orders.return_lines, orders.saga_moves, orders.sagas, payments.attempts, payments.ledger, payments.payments, platform.consumer_offsets, platform.dead_letters, platform.idempotency, platform.inbox, platform.log_heads, platform.outbox, platform.streams to fn_check_invariants;
+grant select on inventory.alert_attempts, inventory.alert_deliveries, inventory.alert_targets, inventory.alerts, inventory.hold_lines, inventory.hold_parts, inventory.holds, inventory.items, inventory.ledger, inventory.locations, inventory.stock, inventory.transfer_lines, inventory.transfers, orders.order_lines, orders.orders, orders.return_lines, orders.saga_moves, orders.sagas, payments.attempts, payments.ledger, payments.payments, platform.consumer_offsets, platform.dead_letters, platform.idempotency, platform.inbox, platform.log_heads, platform.outbox, platform.streams to fn_check_invariants;
 create policy read_check_invariants on platform.idempotency for select to fn_check_invariants using (true);
 create policy read_check_invariants on platform.inbox for select to fn_check_invariants using (true);
 create policy read_check_invariants on platform.outbox for select to fn_check_invariants using (true);
@@ -230,6 +244,10 @@ grant usage on schema catalog, orders, platform to fn_count_sales;
 grant select on orders.order_lines to fn_count_sales;
 grant select, insert on platform.inbox to fn_count_sales;
 grant select, insert, update on catalog.sales, platform.attempts, platform.dead_letters to fn_count_sales;
+-- inventory/create_alert_target
+grant usage on schema inventory to fn_create_alert_target;
+grant select, insert, update on inventory.alert_targets to fn_create_alert_target;
+grant select, insert, update, delete on inventory.alert_secrets to fn_create_alert_target;
 -- catalog/create_category
 grant usage on schema catalog, platform to fn_create_category;
 grant insert on platform.outbox to fn_create_category;
@@ -253,6 +271,10 @@ grant select on inventory.hold_lines, inventory.holds, inventory.locations to fn
 grant select, insert on inventory.ledger to fn_create_transfer;
 grant select, insert, update on inventory.items, inventory.stock, inventory.transfer_lines, inventory.transfers, platform.idempotency, platform.streams to fn_create_transfer;
 create policy emit_create_transfer on platform.outbox for insert to fn_create_transfer with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
+-- inventory/delete_alert_target
+grant usage on schema inventory to fn_delete_alert_target;
+grant select, insert, update on inventory.alert_deliveries, inventory.alert_targets to fn_delete_alert_target;
+grant select, insert, update, delete on inventory.alert_secrets to fn_delete_alert_target;
 -- catalog/delete_category
 grant usage on schema catalog, platform to fn_delete_category;
 grant insert on platform.outbox to fn_delete_category;
@@ -290,6 +312,9 @@ grant insert on platform.outbox to fn_extend_hold;
 grant select, insert on platform.inbox to fn_extend_hold;
 grant select, insert, update on inventory.holds, platform.attempts, platform.dead_letters, platform.streams to fn_extend_hold;
 create policy emit_extend_hold on platform.outbox for insert to fn_extend_hold with check (type in ('shop.inventory.hold.committed.v1', 'shop.inventory.hold.expired.v1', 'shop.inventory.hold.extended.v1'));
+-- inventory/forget_old_alerts
+grant usage on schema inventory to fn_forget_old_alerts;
+grant select, insert, update, delete on inventory.alert_deliveries, inventory.alerts to fn_forget_old_alerts;
 -- platform/forget_old_rows
 grant usage on schema platform to fn_forget_old_rows;
 grant select on platform.consumer_offsets to fn_forget_old_rows;
@@ -304,6 +329,12 @@ create policy read_forget_old_rows on platform.idempotency for select to fn_forg
 create policy read_forget_old_rows on platform.inbox for select to fn_forget_old_rows using (true);
 create policy read_forget_old_rows on platform.outbox for select to fn_forget_old_rows using (true);
 create policy read_forget_old_rows on platform.rate_limits for select to fn_forget_old_rows using (true);
+-- inventory/get_alert_delivery
+grant usage on schema inventory to fn_get_alert_delivery;
+grant select on inventory.alert_attempts, inventory.alert_deliveries, inventory.alerts to fn_get_alert_delivery;
+-- inventory/get_alert_target
+grant usage on schema inventory to fn_get_alert_target;
+grant select on inventory.alert_targets to fn_get_alert_target;
 -- catalog/get_category
 grant usage on schema catalog to fn_get_category;
 grant select on catalog.categories, catalog.search_entries to fn_get_category;
@@ -363,6 +394,15 @@ grant select on catalog.products, catalog.variants to fn_inspect_product;
 -- catalog/inspect_products
 grant usage on schema catalog to fn_inspect_products;
 grant select on catalog.products, catalog.variants to fn_inspect_products;
+-- inventory/list_alert_deliveries
+grant usage on schema inventory to fn_list_alert_deliveries;
+grant select on inventory.alert_deliveries, inventory.alerts to fn_list_alert_deliveries;
+-- inventory/list_alert_targets
+grant usage on schema inventory to fn_list_alert_targets;
+grant select on inventory.alert_targets to fn_list_alert_targets;
+-- inventory/list_alerts
+grant usage on schema inventory to fn_list_alerts;
+grant select on inventory.alert_watches, inventory.alerts to fn_list_alerts;
 -- catalog/list_categories
 grant usage on schema catalog to fn_list_categories;
 grant select on catalog.categories, catalog.search_entries to fn_list_categories;
@@ -386,7 +426,7 @@ grant usage on schema inventory to fn_list_transfers;
 grant select on inventory.transfer_lines, inventory.transfers to fn_list_transfers;
 -- inventory/measure_stock
 grant usage on schema inventory to fn_measure_stock;
-grant select on inventory.holds, inventory.items, inventory.locations, inventory.stock, inventory.transfers to fn_measure_stock;
+grant select on inventory.alert_deliveries, inventory.holds, inventory.items, inventory.locations, inventory.stock, inventory.transfers to fn_measure_stock;
 -- catalog/move_category
 grant usage on schema catalog, platform to fn_move_category;
 grant insert on platform.outbox to fn_move_category;
@@ -413,6 +453,11 @@ grant select on catalog.listings_now, catalog.sales, catalog.variants to fn_publ
 grant select, insert, update on catalog.stock, platform.streams to fn_publish_due_products;
 grant select, insert, update, delete on catalog.listings, catalog.products, catalog.search_entries, catalog.words to fn_publish_due_products;
 create policy emit_publish_due_products on platform.outbox for insert to fn_publish_due_products with check (type in ('shop.catalog.product.published.v1'));
+-- inventory/raise_alerts
+grant usage on schema inventory, platform to fn_raise_alerts;
+grant select on inventory.alert_targets to fn_raise_alerts;
+grant select, insert on platform.inbox to fn_raise_alerts;
+grant select, insert, update on inventory.alert_deliveries, inventory.alert_watches, inventory.alerts, platform.attempts, platform.dead_letters to fn_raise_alerts;
 -- catalog/rank_best_sellers
 grant usage on schema catalog to fn_rank_best_sellers;
 grant select on catalog.variants to fn_rank_best_sellers;
@@ -438,6 +483,10 @@ grant insert on platform.outbox to fn_record_order;
 grant select, insert on orders.saga_moves to fn_record_order;
 grant select, insert, update on orders.order_lines, orders.orders, orders.sagas, platform.idempotency, platform.streams to fn_record_order;
 create policy emit_record_order on platform.outbox for insert to fn_record_order with check (type in ('shop.inventory.hold.v1', 'shop.orders.order.created.v1'));
+-- inventory/redeliver_alert
+grant usage on schema inventory, platform to fn_redeliver_alert;
+grant select on inventory.alert_targets, inventory.alerts to fn_redeliver_alert;
+grant select, insert, update on inventory.alert_deliveries, platform.idempotency to fn_redeliver_alert;
 -- payments/refund_payment
 grant usage on schema payments, platform to fn_refund_payment;
 grant insert on platform.outbox to fn_refund_payment;
@@ -477,10 +526,22 @@ grant insert on platform.outbox to fn_return_goods;
 grant select, insert on orders.returns to fn_return_goods;
 grant select, insert, update on orders.order_lines, orders.orders, orders.return_lines, platform.idempotency, platform.streams to fn_return_goods;
 create policy emit_return_goods on platform.outbox for insert to fn_return_goods with check (type in ('shop.payments.refund.v1'));
+-- inventory/rotate_alert_secret
+grant usage on schema inventory to fn_rotate_alert_secret;
+grant select, insert, update on inventory.alert_targets to fn_rotate_alert_secret;
+grant select, insert, update, delete on inventory.alert_secrets to fn_rotate_alert_secret;
 -- catalog/search_products
 grant usage on schema catalog, platform to fn_search_products;
 grant select on catalog.categories, catalog.listings, catalog.products, catalog.search_entries, catalog.stock, catalog.words to fn_search_products;
 grant select, insert, update on platform.rate_limits to fn_search_products;
+-- inventory/send_alerts
+grant usage on schema inventory to fn_send_alerts;
+grant select on inventory.alert_secrets, inventory.alerts to fn_send_alerts;
+grant select, insert, update on inventory.alert_attempts, inventory.alert_deliveries, inventory.alert_targets to fn_send_alerts;
+-- inventory/send_test_alert
+grant usage on schema inventory, platform to fn_send_test_alert;
+grant select on inventory.alert_targets to fn_send_test_alert;
+grant select, insert, update on inventory.alert_deliveries, platform.idempotency to fn_send_test_alert;
 -- inventory/set_allocation_policy
 grant usage on schema inventory to fn_set_allocation_policy;
 grant select, insert, update on inventory.policy to fn_set_allocation_policy;
@@ -527,6 +588,9 @@ grant select on catalog.listings_now, catalog.products, catalog.sales, catalog.v
 grant select, insert on platform.inbox to fn_track_stock;
 grant select, insert, update on catalog.stock, platform.attempts, platform.dead_letters to fn_track_stock;
 grant select, insert, update, delete on catalog.listings, catalog.search_entries to fn_track_stock;
+-- inventory/update_alert_target
+grant usage on schema inventory to fn_update_alert_target;
+grant select, insert, update on inventory.alert_deliveries, inventory.alert_targets to fn_update_alert_target;
 -- catalog/update_category
 grant usage on schema catalog, platform to fn_update_category;
 grant insert on platform.outbox to fn_update_category;

@@ -58,3 +58,31 @@ class InsufficientStock(Problem, status=409, title="There is less on hand than t
     location: str
     on_hand: int
     delta: int
+
+
+class UnknownAlertTarget(Problem, status=404, title="There is no such target of alerts"):
+    target: str
+
+
+class AlertTargetExists(Problem, status=409, title="Alerts go to this address already"):
+    """`target` is the one that has it."""
+
+    target: str
+
+
+class AddressRefused(Problem, status=422, title="Alerts are not sent to such an address"):
+    """`reason` never repeats the address, which may hold a secret."""
+
+    reason: str
+
+
+class NotAWebhook(Problem, status=409, title="Only webhooks are signed with a secret"):
+    target: str
+
+
+class UnknownAlertDelivery(Problem, status=404, title="There is no such delivery of an alert"):
+    delivery: str
+
+
+class AlertTargetDisabled(Problem, status=409, title="The target is disabled, or was deleted"):
+    target: str

@@ -173,6 +173,37 @@ CHECKS = (
         """,  # noqa: S608 - of constants
     ),
     Check(
+        "alerts_reach_their_targets",
+        "A stock alert has one delivery for each target that was enabled for its kind then, and none for any other.",
+        # Who was changed within half a minute of the alert may have been seen before or after.
+        """
+        select a.id as alert, a.kind, t.id as target, d.id as delivery
+        from inventory.alerts a
+        join inventory.alert_targets t on t.updated_at < a.raised_at - interval '30 seconds'
+        left join inventory.alert_deliveries d on d.alert = a.id and d.target = t.id
+        where (t.enabled and a.kind = any(t.kinds)) <> (d.id is not null)
+        union all
+        select a.id, a.kind, t.id, d.id
+        from inventory.alert_deliveries d
+        join inventory.alerts a on a.id = d.alert
+        join inventory.alert_targets t on t.id = d.target
+        where t.created_at > a.raised_at + interval '30 seconds'
+        """,
+    ),
+    Check(
+        "alert_attempts_are_logged",
+        "Every attempt to deliver a stock alert is in its log, and what was delivered was so by one of them.",
+        """
+        select d.id as delivery, d.status, d.attempts, coalesce(l.attempts, 0) as logged
+        from inventory.alert_deliveries d
+        left join (
+          select delivery, count(*) as attempts, bool_or(outcome = 'delivered') as delivered
+          from inventory.alert_attempts group by delivery
+        ) l on l.delivery = d.id
+        where d.attempts <> coalesce(l.attempts, 0) or d.status = 'delivered' and l.delivered is not true
+        """,
+    ),
+    Check(
         "sold_equals_stock_taken",
         "A confirmed order's stock is committed, and a live hold has taken what the order's lines say.",
         """

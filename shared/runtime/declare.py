@@ -85,6 +85,7 @@ class Declaration:
     prepare: Part | None
     call: Part | None
     warm: bool
+    secrets: tuple[str, ...]
     summary: str
 
     @property
@@ -193,9 +194,13 @@ def timer(
     emits: Sequence[type[Event]] = (),
     prepare: Part | None = None,
     call: Part | None = None,
+    secrets: Sequence[str] = (),
 ) -> Callable[[Function], Function]:
-    """Runs on `schedule`. A tick is a hint: the function finds its work by state."""
-    return _recorder(Timer(schedule), reads, writes, emits, prepare, call, warm=False)
+    """Runs on `schedule`. A tick is a hint: the function finds its work by state.
+
+    `secrets` are settings that no other function is given: on the cluster they come from the Secret of its name.
+    """
+    return _recorder(Timer(schedule), reads, writes, emits, prepare, call, warm=False, secrets=secrets)
 
 
 def _recorder(
@@ -206,6 +211,7 @@ def _recorder(
     prepare: Part | None,
     call: Part | None,
     warm: bool,
+    secrets: Sequence[str] = (),
 ) -> Callable[[Function], Function]:
     def record(function: Function) -> Function:
         hints = get_type_hints(function)
@@ -224,6 +230,7 @@ def _recorder(
             prepare=prepare,
             call=call,
             warm=warm,
+            secrets=tuple(secrets),
             summary=(inspect.getdoc(inspect.getmodule(function)) or "").split("\n")[0],
         )
         known = REGISTRY.setdefault(declaration.name, declaration)

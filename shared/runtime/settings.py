@@ -17,6 +17,9 @@ class Settings:
     jwt_audience: str = "kn-shop"
     jwks_lifetime_s: float = 300.0
     provider_url: str = ""
+    egress_guard: bool = True
+    smtp_url: str = ""
+    alerts_from: str = ""
     handler_timeout_s: float = 20.0
     stream_timeout_s: float = 80.0
     parked_after: int = 5
@@ -39,6 +42,9 @@ class Settings:
             jwt_audience=environ.get("JWT_AUDIENCE", default.jwt_audience),
             jwks_lifetime_s=float(environ.get("JWKS_LIFETIME_S", default.jwks_lifetime_s)),
             provider_url=environ.get("PROVIDER_URL", "").rstrip("/"),
+            egress_guard=environ.get("EGRESS_GUARD", "on") != "off",
+            smtp_url=environ.get("SMTP_URL", ""),
+            alerts_from=environ.get("ALERTS_FROM", ""),
             handler_timeout_s=float(environ.get("HANDLER_TIMEOUT_S", default.handler_timeout_s)),
             stream_timeout_s=float(environ.get("STREAM_TIMEOUT_S", default.stream_timeout_s)),
             parked_after=int(environ.get("PARKED_AFTER", default.parked_after)),

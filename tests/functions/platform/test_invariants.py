@@ -27,6 +27,19 @@ do $$ declare c record; begin
     and connamespace in ('inventory'::regnamespace, 'orders'::regnamespace, 'payments'::regnamespace)
   loop execute format('alter table %s drop constraint %I', c.t, c.conname); end loop;
 end $$""",
+    "<low mug>": """
+with w as (
+  insert into inventory.alert_watches (sku, location, about, sequence, episode, open) values ('mug', 'LON', 'level', 1, 1, true)
+  returning id)
+insert into inventory.alerts (id, watch, episode, kind, data, at, raised_at)
+select gen_random_uuid(), id, 1, 'low', '{}', now(), now() from w""",
+    "<target>": """
+insert into inventory.alert_targets (id, channel, name, address, kinds, enabled, version, created_at, updated_at)
+values (gen_random_uuid(), 'mail', 'm', 'a@b.c', array['low'], true, 1, now() - interval '1 h', now() - interval '1 h')""",
+    "<told>": """
+insert into inventory.alert_deliveries (id, alert, target, status, next_at, created_at, asked_at)
+select gen_random_uuid(), a.id, t.id, 'pending', now(), now(), now()
+from inventory.alerts a, inventory.alert_targets t where a.kind = 'low'""",
     "<sold>": "(select order_id from orders.sagas where state = 'completed' order by order_id limit 1)",
     "<product>": "(select key from platform.streams where topic = 'shop.catalog' order by key limit 1)",
     "<cancelled>": "(select order_id from orders.sagas where state = 'cancelled' order by order_id limit 1)",
@@ -118,6 +131,30 @@ BROKEN = [
     (
         "stock_status_is_told",
         "update inventory.items set low_at = 1000 where sku = 'mug'",
+    ),
+    (
+        "alerts_reach_their_targets",
+        "<low mug>; <target>",
+    ),
+    (
+        "alerts_reach_their_targets",
+        "<low mug>; <target>; <told>; update inventory.alert_targets set kinds = array['out']",
+    ),
+    (
+        "alerts_reach_their_targets",
+        """<low mug>; <target>; <told>;
+           update inventory.alert_targets set created_at = now() + interval '1 hour', updated_at = now()""",
+    ),
+    (
+        "alert_attempts_are_logged",
+        "<low mug>; <target>; <told>; update inventory.alert_deliveries set attempts = 1",
+    ),
+    (
+        "alert_attempts_are_logged",
+        """<low mug>; <target>; <told>;
+           update inventory.alert_deliveries set status = 'delivered', next_at = null, ended_at = now(), attempts = 1;
+           insert into inventory.alert_attempts (delivery, number, at, ended_at, outcome)
+           select id, 1, now(), now(), 'retry' from inventory.alert_deliveries""",
     ),
     (
         "sold_equals_stock_taken",
