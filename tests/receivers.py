@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP as MAIL_POLICY
-from typing import Any, cast
+from typing import Any
 
 from aiohttp import web
 from aiosmtpd.controller import Controller
@@ -102,7 +102,7 @@ class MailReceiver:
 
     async def handle_DATA(self, _server: Server, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         assert isinstance(envelope.content, bytes)
-        self.mails.append(cast(EmailMessage, message_from_bytes(envelope.content, policy=MAIL_POLICY)))
+        self.mails.append(message_from_bytes(envelope.content, policy=MAIL_POLICY))
         self.envelopes.append((envelope.mail_from, list(envelope.rcpt_tos)))
         return self.answers.pop(0) if self.answers else "250 OK"
 

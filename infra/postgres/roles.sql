@@ -69,6 +69,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_delete_product',
   'fn_drive_sagas',
   'fn_expire_holds',
+  'fn_explain_stock',
   'fn_export_products',
   'fn_extend_hold',
   'fn_forget_old_alerts',
@@ -76,8 +77,10 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_get_alert_delivery',
   'fn_get_alert_target',
   'fn_get_category',
+  'fn_get_hold',
   'fn_get_location',
   'fn_get_order',
+  'fn_get_past_stock',
   'fn_get_payment',
   'fn_get_product',
   'fn_get_sales_figures',
@@ -95,10 +98,12 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_list_alerts',
   'fn_list_categories',
   'fn_list_dead_letters',
+  'fn_list_holds',
   'fn_list_ledger',
   'fn_list_locations',
   'fn_list_my_orders',
   'fn_list_products',
+  'fn_list_shortfalls',
   'fn_list_transfers',
   'fn_measure_stock',
   'fn_move_category',
@@ -109,6 +114,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_rank_best_sellers',
   'fn_rebuild_catalog',
   'fn_receive_transfer',
+  'fn_reconcile_stock',
   'fn_record_order',
   'fn_redeliver_alert',
   'fn_refund_payment',
@@ -118,11 +124,13 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_resolve_unknown_payments',
   'fn_return_goods',
   'fn_rotate_alert_secret',
+  'fn_search_ledger',
   'fn_search_products',
   'fn_send_alerts',
   'fn_send_test_alert',
   'fn_set_allocation_policy',
   'fn_set_customer',
+  'fn_set_hold_expiry',
   'fn_set_item_policy',
   'fn_set_level_policy',
   'fn_set_stock_level',
@@ -302,6 +310,9 @@ grant insert on platform.outbox to fn_expire_holds;
 grant select on inventory.locations to fn_expire_holds;
 grant select, insert, update on inventory.hold_lines, inventory.holds, inventory.items, inventory.stock, platform.streams to fn_expire_holds;
 create policy emit_expire_holds on platform.outbox for insert to fn_expire_holds with check (type in ('shop.inventory.hold.expired.v1', 'shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shortfall.v1'));
+-- inventory/explain_stock
+grant usage on schema inventory to fn_explain_stock;
+grant select on inventory.hold_lines, inventory.holds, inventory.items, inventory.ledger, inventory.locations, inventory.stock, inventory.transfer_lines, inventory.transfers to fn_explain_stock;
 -- catalog/export_products
 grant usage on schema catalog, platform to fn_export_products;
 grant select on catalog.categories, catalog.products, catalog.variants to fn_export_products;
@@ -338,12 +349,18 @@ grant select on inventory.alert_targets to fn_get_alert_target;
 -- catalog/get_category
 grant usage on schema catalog to fn_get_category;
 grant select on catalog.categories, catalog.search_entries to fn_get_category;
+-- inventory/get_hold
+grant usage on schema inventory to fn_get_hold;
+grant select on inventory.hold_lines, inventory.hold_parts, inventory.holds to fn_get_hold;
 -- inventory/get_location
 grant usage on schema inventory to fn_get_location;
 grant select on inventory.locations to fn_get_location;
 -- orders/get_order
 grant usage on schema orders to fn_get_order;
 grant select on orders.order_lines, orders.orders, orders.sagas to fn_get_order;
+-- inventory/get_past_stock
+grant usage on schema inventory to fn_get_past_stock;
+grant select on inventory.items, inventory.ledger, inventory.locations, inventory.stock to fn_get_past_stock;
 -- payments/get_payment
 grant usage on schema payments to fn_get_payment;
 grant select on payments.attempts, payments.payments to fn_get_payment;
@@ -409,9 +426,12 @@ grant select on catalog.categories, catalog.search_entries to fn_list_categories
 -- platform/list_dead_letters
 grant usage on schema platform to fn_list_dead_letters;
 grant select on platform.dead_letters to fn_list_dead_letters;
+-- inventory/list_holds
+grant usage on schema inventory to fn_list_holds;
+grant select on inventory.hold_lines, inventory.holds to fn_list_holds;
 -- inventory/list_ledger
 grant usage on schema inventory to fn_list_ledger;
-grant select on inventory.ledger to fn_list_ledger;
+grant select on inventory.ledger, inventory.stock to fn_list_ledger;
 -- inventory/list_locations
 grant usage on schema inventory to fn_list_locations;
 grant select on inventory.locations to fn_list_locations;
@@ -421,6 +441,9 @@ grant select on orders.orders, orders.sagas to fn_list_my_orders;
 -- catalog/list_products
 grant usage on schema catalog to fn_list_products;
 grant select on catalog.categories, catalog.listings, catalog.search_entries, catalog.stock to fn_list_products;
+-- inventory/list_shortfalls
+grant usage on schema inventory to fn_list_shortfalls;
+grant select on inventory.hold_lines, inventory.holds, inventory.stock to fn_list_shortfalls;
 -- inventory/list_transfers
 grant usage on schema inventory to fn_list_transfers;
 grant select on inventory.transfer_lines, inventory.transfers to fn_list_transfers;
@@ -477,6 +500,13 @@ grant select on inventory.hold_lines, inventory.holds, inventory.locations to fn
 grant select, insert on inventory.ledger to fn_receive_transfer;
 grant select, insert, update on inventory.items, inventory.stock, inventory.transfer_lines, inventory.transfers, platform.idempotency, platform.streams to fn_receive_transfer;
 create policy emit_receive_transfer on platform.outbox for insert to fn_receive_transfer with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
+-- inventory/reconcile_stock
+grant usage on schema inventory, platform to fn_reconcile_stock;
+grant insert on platform.outbox to fn_reconcile_stock;
+grant select on inventory.locations to fn_reconcile_stock;
+grant select, insert on inventory.hold_parts, inventory.ledger, inventory.mendings to fn_reconcile_stock;
+grant select, insert, update on inventory.hold_lines, inventory.holds, inventory.items, inventory.stock, platform.streams to fn_reconcile_stock;
+create policy emit_reconcile_stock on platform.outbox for insert to fn_reconcile_stock with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shortfall.v1'));
 -- orders/record_order
 grant usage on schema orders, platform to fn_record_order;
 grant insert on platform.outbox to fn_record_order;
@@ -530,6 +560,9 @@ create policy emit_return_goods on platform.outbox for insert to fn_return_goods
 grant usage on schema inventory to fn_rotate_alert_secret;
 grant select, insert, update on inventory.alert_targets to fn_rotate_alert_secret;
 grant select, insert, update, delete on inventory.alert_secrets to fn_rotate_alert_secret;
+-- inventory/search_ledger
+grant usage on schema inventory to fn_search_ledger;
+grant select on inventory.ledger, inventory.locations to fn_search_ledger;
 -- catalog/search_products
 grant usage on schema catalog, platform to fn_search_products;
 grant select on catalog.categories, catalog.listings, catalog.products, catalog.search_entries, catalog.stock, catalog.words to fn_search_products;
@@ -548,6 +581,12 @@ grant select, insert, update on inventory.policy to fn_set_allocation_policy;
 -- orders/set_customer
 grant usage on schema orders to fn_set_customer;
 grant select, insert, update on orders.customers to fn_set_customer;
+-- inventory/set_hold_expiry
+grant usage on schema inventory, platform to fn_set_hold_expiry;
+grant insert on platform.outbox to fn_set_hold_expiry;
+grant select on inventory.locations to fn_set_hold_expiry;
+grant select, insert, update on inventory.hold_lines, inventory.holds, inventory.items, inventory.stock, platform.streams to fn_set_hold_expiry;
+create policy emit_set_hold_expiry on platform.outbox for insert to fn_set_hold_expiry with check (type in ('shop.inventory.hold.expired.v1', 'shop.inventory.hold.extended.v1', 'shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shortfall.v1'));
 -- inventory/set_item_policy
 grant usage on schema inventory, platform to fn_set_item_policy;
 grant insert on platform.outbox to fn_set_item_policy;

@@ -1,5 +1,8 @@
 """What the inventory refuses, and why."""
 
+from datetime import datetime
+from uuid import UUID
+
 from shared.runtime import Problem
 
 
@@ -86,3 +89,15 @@ class UnknownAlertDelivery(Problem, status=404, title="There is no such delivery
 
 class AlertTargetDisabled(Problem, status=409, title="The target is disabled, or was deleted"):
     target: str
+
+
+class UnknownHold(Problem, status=404, title="The order has no hold on stock"):
+    order_id: UUID
+
+
+class HoldNotHeld(Problem, status=409, title="The hold does not expire any more"):
+    """It is over, paid for, or its time has passed and it is about to be given back."""
+
+    order_id: UUID
+    hold_status: str
+    expires_at: datetime

@@ -50,24 +50,31 @@ against the rule in Python.
 STATUS_OF = text(statuses("cast(:skus as text[])"))
 """What the events of the topic shop.stock have told last: (sku, status, available) for each of `skus`."""
 
-TOUCHED = text("""
+
+def promises(sku: str, location: str) -> str:
+    """SQL for what is open of live holds on a SKU at a location; `promised` sums it up in the order of service.
+
+    'COMMITTED' sorts, and is served, first.
+    """
+    return f"""
+select l.order_id, h.status, h.created_at, h.expires_at, l.quantity - l.released - l.shipped as open,
+  sum(l.quantity - l.released - l.shipped) over (order by h.status, h.created_at, h.order_id)::bigint as promised
+from inventory.hold_lines l join inventory.holds h using (order_id)
+where l.sku = {sku} and l.location = {location} and l.released + l.shipped < l.quantity
+  and h.status in ('COMMITTED', 'HELD')
+"""  # noqa: S608 - of constants
+
+
+TOUCHED = text(f"""
 select a.sku, a.location, p.order_id
 from unnest(cast(:skus as text[]), cast(:locations as text[]), cast(:covered as bigint[]))
   with ordinality as a (sku, location, covered, n)
 cross join lateral (
-  select order_id, promised from (
-    select l.order_id,
-      sum(l.quantity - l.released - l.shipped) over (order by h.status, h.created_at, h.order_id) as promised
-    from inventory.hold_lines l join inventory.holds h using (order_id)
-    where l.sku = a.sku and l.location = a.location and l.released + l.shipped < l.quantity
-      and h.status in ('COMMITTED', 'HELD')
-  ) promises
+  select order_id, promised from ({promises("a.sku", "a.location")}) promises
   where promised > a.covered
   order by promised desc
   limit :count
 ) p
 order by a.n, p.promised desc
-""")
-"""The orders whose promises are not covered by so many units at each level, `count` of each at most: 'COMMITTED' sorts,
-and is served, first.
-"""
+""")  # noqa: S608 - of constants
+"""The orders whose promises are not covered by so many units at each level, `count` of each at most."""

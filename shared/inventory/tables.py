@@ -53,6 +53,7 @@ stock = Table(
     Column("changed_at", DateTime(timezone=True), nullable=False),
     Column("withdrawn", Boolean, nullable=False),
     Column("policy_at", DateTime(timezone=True)),
+    Column("short_since", DateTime(timezone=True)),
 )
 
 holds = Table(
@@ -106,6 +107,24 @@ ledger = Table(
     Column("transfer", Uuid),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("recorded_at", DateTime(timezone=True), nullable=False),
+    info={"append_only": True},
+)
+
+mendings = Table(
+    "mendings",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("sku", Text, nullable=False),
+    Column("location", Text),
+    Column("what", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("found", JSONB, nullable=False),
+    Column("expected", JSONB, nullable=False),
+    Column("mend", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("entry", BigInteger, nullable=False),
+    Column("on_hand", BigInteger, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
     info={"append_only": True},
 )
 

@@ -4,6 +4,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -13,6 +14,9 @@ from shared.runtime.problems import ValidationFailed
 from shared.runtime.work import Work
 
 Item = TypeVar("Item")
+
+OFFSETS = timedelta(hours=16)
+"""Postgres knows time zones that are less far from UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,8 @@ def _is_bindable(part: Any) -> bool:
             return -(2**63) <= part < 2**63
         case str():
             return "\x00" not in part
+        case datetime():
+            return abs(part.utcoffset() or timedelta()) < OFFSETS
         case _:
             return True
 

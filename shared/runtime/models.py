@@ -43,7 +43,7 @@ def faults_in(error: ValidationError) -> list[ErrorDetails]:
 
 def repeatable(model: type[BaseModel]) -> frozenset[str]:
     """The fields that hold several values, and so may be repeated in a query."""
-    return frozenset(name for name, field in model.model_fields.items() if _is_several(field.annotation))
+    return frozenset(field.alias or name for name, field in model.model_fields.items() if _is_several(field.annotation))
 
 
 def _is_several(annotation: Any) -> bool:

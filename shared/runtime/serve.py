@@ -222,7 +222,8 @@ class HttpEndpoint(Endpoint[Http]):
         self._match = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", trigger.path)).fullmatch
         self._query_fills = bool(trigger.takes) or trigger.method in BODILESS
         self._cache_control = trigger.cache_control
-        self._fields: Collection[str] = () if declaration.message is None else declaration.message.model_fields
+        fields = {} if declaration.message is None else declaration.message.model_fields
+        self._fields: Collection[str] = [field.alias or name for name, field in fields.items()]
         self._repeatable = frozenset() if declaration.message is None else repeatable(declaration.message)
         if rate := trigger.rate and trigger.rate.scaled(runtime.settings.rate_limit_scale):
             self.limiter = Limiter(runtime.database, declaration.role, rate)

@@ -145,8 +145,8 @@ async def reads(running: Shop, scale: int) -> list[Figures]:
             ("what stands behind that of the busiest SKU", lambda: f"/v1/stock/{HOTTEST}/why"),
         ]
         found = []
-        for operation, path in kinds:
-            get = _reader(http, headers, path)
+        for operation, asked in kinds:
+            get = _reader(http, headers, asked)
             await measured(running, operation, 40, 1, get)
             found.append(await measured(running, operation, 400 * scale, 1, get))
             p95 = statistics.quantiles(found[-1].latencies_ms, n=20)[18]

@@ -21,7 +21,7 @@ from shared.runtime import Event
 from shared.runtime.answers import Answer
 from tests.conftest import NOW, Books, Run, delivered
 
-AT = {"sku": "MUG", "low_at": 5}
+AT: dict[str, Any] = {"sku": "MUG", "low_at": 5}
 
 
 def low(available: int = 3) -> StockLow:

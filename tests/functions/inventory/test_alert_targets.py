@@ -318,7 +318,8 @@ async def test_deliveries_are_listed_by_target_status_and_alert(
     for event in (low(), out(), enough()):
         await hear(event)
     await send()
-    every, cursor = [], ""
+    every: list[Any] = []
+    cursor: str | None = ""
     while cursor is not None:
         page = await deliveries(ask, f"?limit=4{cursor and f'&cursor={cursor}'}")
         every += page["items"]

@@ -404,7 +404,7 @@ async def test_transfers_are_found_by_status_location_and_sku(moves: Moves, ask:
     assert shown == out
 
     pages: list[Any] = []
-    cursor: Any = ""
+    cursor: str | None = ""
     while cursor is not None:
         page = await moves.listed(f"limit=1&location=LON{cursor and f'&cursor={cursor}'}")
         pages.append([item["id"] for item in page["items"]])
@@ -419,7 +419,7 @@ async def test_transfers_made_in_one_moment_are_on_one_page_each(run: Run, stock
     request = CreateTransfer(destination="LON", lines=[TransferredLine(sku="mug", quantity=1)])
     made = [str((await run(create_transfer, request, caller=ADMIN))[0].id) for _ in range(3)]
     seen: list[str] = []
-    cursor: Any = ""
+    cursor: str | None = ""
     while cursor is not None:
         page = await moves.listed(f"limit=1{cursor and f'&cursor={cursor}'}")
         seen += [item["id"] for item in page["items"]]
