@@ -33,7 +33,8 @@ select status, case
     else 'older'
   end as age, count(*) as count, count(*) filter (where overdue) as overdue
 from (
-  select status, now() - created_at as age, status = 'HELD' and expires_at < now() - make_interval(secs => :late) as overdue
+  select status, now() - created_at as age,
+    status = 'HELD' and expires_at < now() - make_interval(secs => :late) as overdue
   from inventory.holds where status in ('HELD', 'COMMITTED')
 ) live
 group by 1, 2
@@ -62,7 +63,8 @@ async def measure_stock(work: Work) -> None:
     told_later = work.db.enqueue(ALERTS)
     way = await work.db.one(TRANSFERS)
     level = await levels.one()
-    assert level is not None and way is not None, "a sum has a row"
+    assert level, "a sum has a row"
+    assert way, "a count has a row"
     skus = level.skus or {}
     for status in STATUSES:
         metrics.SKUS.labels(status).set(skus.get(status, 0))

@@ -16,7 +16,8 @@ where d.id = :delivery for update of d
 """)
 AGAIN = text("""
 update inventory.alert_deliveries
-set status = 'pending', tries = 0, next_at = :now, asked_at = :now, ended_at = null, answer = null, reason = null where id = :delivery
+set status = 'pending', tries = 0, next_at = :now, asked_at = :now, ended_at = null, answer = null, reason = null
+where id = :delivery
 """)
 AFTER = text(f"{VIEW} where d.id = :delivery")
 
