@@ -370,6 +370,7 @@ async def test_old_alerts_are_forgotten_with_their_log(
 
 async def counts(db: Books) -> tuple[int, int, int]:
     row = await db.one("""
-        select (select count(*) from inventory.alerts) as alerts, (select count(*) from inventory.alert_deliveries) as deliveries,
+        select (select count(*) from inventory.alerts) as alerts,
+          (select count(*) from inventory.alert_deliveries) as deliveries,
           (select count(*) from inventory.alert_attempts) as attempts""")
     return row.alerts, row.deliveries, row.attempts

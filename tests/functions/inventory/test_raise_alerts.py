@@ -132,7 +132,8 @@ async def test_every_target_that_wants_it_is_told_once(hear: Hear, db: Books) ->
     await hear(out())
 
     rows = await db.all("""
-        select a.kind, d.target, d.status from inventory.alert_deliveries d join inventory.alerts a on a.id = d.alert""")
+        select a.kind, d.target, d.status
+        from inventory.alert_deliveries d join inventory.alerts a on a.id = d.alert""")
     assert {(row.kind, row.target) for row in rows} == {
         ("low", every), ("out", every), ("out", outs), ("out", late),
     }  # fmt: skip

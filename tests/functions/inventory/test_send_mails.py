@@ -1,6 +1,6 @@
-"""Mails arrive at a real SMTP server, each alert under one Message-ID, and nothing can be written into their headers."""
+"""Mails arrive at a real SMTP server, each alert under one Message-ID."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -46,8 +46,8 @@ def hear(endpoint_of: Callable[[Callable[..., Any]], Any], stocked: Stocked) -> 
 
 
 @pytest.fixture
-async def send(run: Run, db: Books) -> AsyncIterator[Sender]:
-    yield Sender(run, db, await db.value("select now() + interval '1 minute'"))
+async def send(run: Run, db: Books) -> Sender:
+    return Sender(run, db, await db.value("select now() + interval '1 minute'"))
 
 
 async def outcomes(db: Books) -> list[tuple[str, int | None]]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -129,7 +130,7 @@ async def test_tries_take_about_a_day_and_then_end(hear: Hear, send: Sender, rec
     waits = [(await send.at_next()).total_seconds() for _ in range(TRIES - 1)]
 
     assert timedelta(hours=18) < send.now - began < timedelta(hours=28)
-    assert all(later > sooner for sooner, later in zip(waits[:8], waits[1:8], strict=False)), waits
+    assert all(later > sooner for sooner, later in pairwise(waits[:8])), waits
     assert max(waits) <= LONGEST_WAIT_S * 1.2
     delivery = await db.one(DELIVERIES)
     assert (delivery.status, delivery.attempts, delivery.next_at) == ("failed", TRIES, None)

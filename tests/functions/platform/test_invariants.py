@@ -29,13 +29,15 @@ do $$ declare c record; begin
 end $$""",
     "<low mug>": """
 with w as (
-  insert into inventory.alert_watches (sku, location, about, sequence, episode, open) values ('mug', 'LON', 'level', 1, 1, true)
+  insert into inventory.alert_watches (sku, location, about, sequence, episode, open)
+  values ('mug', 'LON', 'level', 1, 1, true)
   returning id)
 insert into inventory.alerts (id, watch, episode, kind, data, at, raised_at)
 select gen_random_uuid(), id, 1, 'low', '{}', now(), now() from w""",
     "<target>": """
 insert into inventory.alert_targets (id, channel, name, address, kinds, enabled, version, created_at, updated_at)
-values (gen_random_uuid(), 'mail', 'm', 'a@b.c', array['low'], true, 1, now() - interval '1 h', now() - interval '1 h')""",
+select gen_random_uuid(), 'mail', 'm', 'a@b.c', array['low'], true, 1, at, at
+from (select now() - interval '1 h' as at) as t""",
     "<told>": """
 insert into inventory.alert_deliveries (id, alert, target, status, next_at, created_at, asked_at)
 select gen_random_uuid(), a.id, t.id, 'pending', now(), now(), now()
