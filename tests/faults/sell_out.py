@@ -54,15 +54,13 @@ class Report:
 
     def lines(self) -> list[str]:
         cuts = statistics.quantiles(self.waited_s, n=20)
+        due_minor = self.units * self.price_minor
         rows = [
             ("buyers, units", f"{self.buyers:,}, {self.units:,}"),
             *((f"{status}, payment {payment}, {reason or 'no reason'}", f"{count:,}")
               for (status, payment, reason), count in sorted(self.ended.items())),
             ("orders, customers", f"{self.orders:,}, {self.customers:,}"),
-            (
-                "captured by the provider",
-                f"{self.captured_minor / 100:,.2f}, of {self.units} x {self.price_minor / 100:,.2f}",
-            ),
+            ("captured by the provider", f"{self.captured_minor / 100:,.2f} of {due_minor / 100:,.2f}"),
             ("stock", ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in self.stock.items())),
             ("committed at", ", ".join(f"{at} {count}" for at, count in self.committed_at.items())),
             ("killed with SIGKILL", ", ".join(f"{part} {count}x" for part, count in sorted(self.kills.items()))),

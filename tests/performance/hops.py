@@ -8,37 +8,42 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import uvloop
+from sqlalchemy import Executable
 
 from functions import load
 from infra.local import logins
 from infra.local.embedded import Embedded
 from infra.postgres.migrate import migrate
-from shared.runtime import Envelope, Event
-from shared.runtime.ids import new_id
+from shared.runtime import Event
+from shared.runtime.db import compiled
 from shared.runtime.serve import Runtime, endpoint
 from shared.runtime.settings import Settings
-from tests.performance.measuring import cpu_s, descendants
+from tests.conftest import delivered
+from tests.issuer import AUDIENCE, ISSUER, Issuer
+from tests.performance.measuring import Figures, cpu_s, descendants
 
 DATABASE = "shop"
+WARM = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A durable Postgres, as `make run` starts it."""
+    """A durable Postgres, as `make run` starts it, and an administrator's token for functions that use it."""
 
     pid: int
     owner_url: str
-    app_url: str
+    settings: Settings
+    token: str
 
     def cpu_s(self) -> float:
         return sum(map(cpu_s, descendants(self.pid)))
@@ -64,91 +69,136 @@ def server(keep: Path | None = None) -> Iterator[Server]:
             logins.ensure(url)
             migrate(url)
             assert postgres.pid is not None
-            yield Server(postgres.pid, url, logins.url_as(url, logins.APP))
+            issuer = Issuer()
+            settings = Settings(
+                database_url=logins.url_as(url, logins.APP),
+                jwks_url=issuer.publish(directory / "jwks.json"),
+                jwt_issuer=ISSUER,
+                jwt_audience=AUDIENCE,
+            )
+            yield Server(postgres.pid, url, settings, issuer.token("ann", "admin"))
         finally:
             postgres.stop()
 
 
-Deliver = Callable[[Event], Awaitable[int]]
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What an endpoint is handed."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: dict[str, str]
+    body: bytes
 
 
-def delivery(runtime: Runtime, function: str) -> Deliver:
-    """Calls the function with an event of its own id; gives the status."""
-    target = endpoint(load(function), runtime)
+def delivery(event: Event) -> Call:
+    """The event as the dispatcher delivers it."""
+    headers, body = delivered(event)
+    return Call("POST", "/", b"", headers, body)
 
-    async def deliver(event: Event) -> int:
-        envelope = Envelope(
-            id=str(new_id()),
-            source=f"/shop/{event.sent_by[0]}/bench",
-            type=event.type,
-            time="2026-03-01T12:00:00.000000Z",
-            data=event.model_dump_json().encode(),
-            subject=event.subject,
-            partitionkey=event.key,
-            sequence="1",
-        )
-        return (await target.handle("POST", "/", b"", envelope.to_http_headers(), envelope.data)).status
 
-    return deliver
+Calls = Callable[[int, int], Sequence[Call]]
+"""Makes so many calls for the process of this number, before the time is taken."""
 
 
 @dataclass(slots=True)
 class Shift:
     """What one process did."""
 
-    cpu_s: float = 0.0
-    elapsed_s: float = 0.0
-    latencies_ms: list[float] = field(default_factory=list)
-    statuses: Counter[int] = field(default_factory=Counter)
+    cpu_s: float
+    elapsed_s: float
+    latencies_ms: list[float]
 
 
-Once = Callable[[], Awaitable[int]]
-Job = Callable[[Runtime], Once]
-"""Made once in each process; what it gives is called again and again, by several tasks."""
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`count` calls of a function by each of so many processes, from `tasks` tasks each."""
+
+    function: str
+    calls: Calls
+    count: int
+    processes: int = 1
+    tasks: int = 1
 
 
-async def _work(app_url: str, job: Job, tasks: int, seconds: float, begin: Barrier) -> Shift:
-    runtime = Runtime.start(Settings(database_url=app_url, db_pool=tasks))
-    once, shift = job(runtime), Shift()
-    until = time.perf_counter() + 1.0  # connections, prepared statements
+async def _work(settings: Settings, job: Job, number: int, begin: Barrier) -> Shift:
+    runtime = Runtime.start(settings)
+    target = endpoint(load(job.function), runtime)
+    warm = WARM * job.tasks
+    calls = job.calls(number, job.count + warm)
+    latencies = []
 
-    async def task(counted: bool) -> None:
-        while (began := time.perf_counter()) < until:
-            status = await once()
-            if counted:
-                shift.latencies_ms.append((time.perf_counter() - began) * 1000)
-                shift.statuses[status] += 1
+    async def task(own: Iterator[Call]) -> None:
+        for call in own:
+            began = time.perf_counter()
+            answer = await target.handle(call.method, call.path, call.query, call.headers, call.body)
+            latencies.append((time.perf_counter() - began) * 1000)
+            assert answer.status < 300, (answer.status, answer.body)
 
-    await asyncio.gather(*(task(False) for _ in range(tasks)))
+    async def all_of(some: Sequence[Call]) -> None:
+        own = iter(some)
+        await asyncio.gather(*(task(own) for _ in range(job.tasks)))
+
+    await all_of(calls[:warm])  # connections, prepared statements
+    latencies.clear()
     await asyncio.to_thread(begin.wait)
     cpu, began = time.process_time(), time.perf_counter()
-    until = began + seconds
-    await asyncio.gather(*(task(True) for _ in range(tasks)))
-    shift.cpu_s, shift.elapsed_s = time.process_time() - cpu, time.perf_counter() - began
+    await all_of(calls[warm:])
+    shift = Shift(time.process_time() - cpu, time.perf_counter() - began, latencies)
     await runtime.stop()
     return shift
 
 
-def _process(app_url: str, job: Job, tasks: int, seconds: float, begin: Barrier, done: "Queue[Shift]") -> None:
+def _process(settings: Settings, job: Job, number: int, begin: Barrier, done: "Queue[Shift]") -> None:
     with Path(os.devnull).open("wb") as nothing:
         os.dup2(nothing.fileno(), 1)  # the log is written, and nobody reads it
-    done.put(uvloop.run(_work(app_url, job, tasks, seconds, begin)))
+    done.put(uvloop.run(_work(settings, job, number, begin)))
 
 
-def shifts(running: Server, job: Job, processes: int, tasks: int, seconds: float) -> tuple[list[Shift], float]:
-    """What each process did, and the CPU of Postgres meanwhile."""
+def measured(running: Server, operation: str, job: Job) -> Figures:
+    """CPU is that of the processes that serve, and of Postgres."""
     spawn = multiprocessing.get_context("spawn")
-    begin, done = spawn.Barrier(processes + 1), spawn.Queue()
+    begin, done = spawn.Barrier(job.processes + 1), spawn.Queue()
+    settings = replace(running.settings, db_pool=job.tasks)
     crew = [
-        spawn.Process(target=_process, args=(running.app_url, job, tasks, seconds, begin, done))
-        for _ in range(processes)
+        spawn.Process(target=_process, args=(settings, job, number, begin, done)) for number in range(job.processes)
     ]
     for process in crew:
         process.start()
-    begin.wait(60)
-    before = running.cpu_s()
-    found = [done.get(timeout=seconds + 60) for _ in crew]
-    after = running.cpu_s()
+    begin.wait(120)
+    before, began = running.cpu_s(), time.perf_counter()
+    shifts = [done.get(timeout=600) for _ in crew]
+    elapsed, postgres = time.perf_counter() - began, running.cpu_s() - before
     for process in crew:
         process.join(10)
-    return found, after - before
+    count = job.count * job.processes
+    cpu = {"function": sum(shift.cpu_s for shift in shifts) * 1000 / count, "postgres": postgres * 1000 / count}
+    return Figures(operation, count, cpu, [ms for shift in shifts for ms in shift.latencies_ms], elapsed)
+
+
+Values = dict[str, Any]
+
+
+def raw(running: Server, operation: str, transactions: Sequence[Sequence[tuple[Executable, Values]]]) -> Figures:
+    """The same statements by a driver alone, on one connection, each transaction sent at once."""
+    with running.books() as books:
+
+        def send(transaction: Sequence[tuple[Executable, Values]]) -> None:
+            with books.pipeline(), books.transaction():
+                for statement, values in transaction:
+                    known = compiled(statement)
+                    books.execute(known.sql.encode(), known.bound(dict(values)), prepare=True)
+
+        for transaction in transactions[:WARM]:
+            send(transaction)
+        before, own, began = running.cpu_s(), time.process_time(), time.perf_counter()
+        latencies = []
+        for transaction in transactions[WARM:]:
+            started = time.perf_counter()
+            send(transaction)
+            latencies.append((time.perf_counter() - started) * 1000)
+        elapsed, count = time.perf_counter() - began, len(latencies)
+        cpu = {"postgres": (running.cpu_s() - before) * 1000 / count}
+        cpu["driver"] = (time.process_time() - own) * 1000 / count
+        return Figures(operation, count, cpu, latencies, elapsed)
