@@ -16,8 +16,9 @@ from inventory.items i
 left join (inventory.stock s join inventory.locations l on l.id = s.location) on s.sku = i.sku
 left join lateral (
   select on_hand, id, recorded_at from inventory.ledger
-  where sku = s.sku and location = s.location and recorded_at <= :as_of
-  order by recorded_at desc, id desc limit 1
+  where (sku, location, recorded_at) <= (s.sku, s.location, :as_of)
+    and (sku, location, recorded_at) >= (s.sku, s.location, '-infinity')
+  order by sku desc, location desc, recorded_at desc, id desc limit 1
 ) e on true
 where i.sku = :sku
 order by l.priority, l.id

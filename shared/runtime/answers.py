@@ -113,7 +113,8 @@ def _is_bindable(part: Any) -> bool:
         case str():
             return "\x00" not in part
         case datetime():
-            return abs(part.utcoffset() or timedelta()) < OFFSETS
+            offset = part.utcoffset()
+            return offset is not None and abs(offset) < OFFSETS
         case _:
             return True
 
