@@ -175,7 +175,10 @@ async def test_sums_are_the_counters_whatever_happens(seed: int, shown: int, run
             case 4:
                 await run(ship_hold, ShipHold(order_id=order, part_id=UUID(int=chance.getrandbits(120)), lines=part))
             case 5:
-                await run(release_hold_part, ReleasePart(order_id=order, part_id=UUID(int=chance.getrandbits(120)), lines=part))
+                await run(
+                    release_hold_part,
+                    ReleasePart(order_id=order, part_id=UUID(int=chance.getrandbits(120)), lines=part),
+                )
             case 6:
                 await run(release_hold, ReleaseHold(order_id=order))
             case _:
