@@ -33,7 +33,7 @@ for _kind in ("application/x-ndjson", "text/csv"):
 
 described = schemathesis.openapi.from_dict(json.loads((ROOT / "docs/reference/openapi.json").read_text()))
 inventory = described.include(
-    path_regex="/v1/(stock|items|locations|availability|inventory-policy|ledger|transfers|holds|shortfalls|admin/stock-)"
+    path_regex="/v1/(stock|items|locations|availability|inventory-policy|ledger|transfers|holds|shortfalls|alert|admin/stock-)"
 )
 catalogue = described.include(path_regex="/v1/(products|search|categories|admin/(products|product-|catalog-))")
 

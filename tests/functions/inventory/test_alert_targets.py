@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from prometheus_client import REGISTRY
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from functions.inventory.create_alert_target import create_alert_target
@@ -17,6 +18,7 @@ from functions.inventory.get_alert_delivery import get_alert_delivery
 from functions.inventory.get_alert_target import get_alert_target
 from functions.inventory.list_alert_deliveries import list_alert_deliveries
 from functions.inventory.list_alert_targets import list_alert_targets
+from functions.inventory.measure_stock import measure_stock
 from functions.inventory.redeliver_alert import redeliver_alert
 from functions.inventory.rotate_alert_secret import RotateAlertSecret, rotate_alert_secret
 from functions.inventory.send_test_alert import send_test_alert
@@ -374,3 +376,30 @@ async def counts(db: Books) -> tuple[int, int, int]:
           (select count(*) from inventory.alert_deliveries) as deliveries,
           (select count(*) from inventory.alert_attempts) as attempts""")
     return row.alerts, row.deliveries, row.attempts
+
+
+async def test_what_waits_is_measured(hear: Hear, run: Run, db: Books, send: Sender, receiver: HookReceiver) -> None:
+    def measured() -> list[float | None]:
+        names = ("alerts_waiting", "alerts_oldest_seconds", "alerts_overdue_seconds")
+        return [REGISTRY.get_sample_value(f"shop_inventory_{name}") for name in names]
+
+    def counted(name: str, **labels: str) -> float:
+        return REGISTRY.get_sample_value(f"shop_inventory_{name}_total", labels) or 0
+
+    raised, tried = counted("alerts_raised", kind="low"), counted("alert_attempts", channel="webhook", outcome="retry")
+    await add_target(db, receiver.url)
+    await hear(low())
+    receiver.answers = [500]
+    await send()
+    await db.run("""
+        update inventory.alert_deliveries
+        set asked_at = now() - interval '1 hour', next_at = now() - interval '10 minutes'""")
+    await run(measure_stock)
+    waiting, oldest_s, overdue_s = measured()
+
+    assert (waiting, round(oldest_s or 0, -2), round(overdue_s or 0, -1)) == (1, 3600, 600)
+    assert counted("alerts_raised", kind="low") == raised + 1
+    assert counted("alert_attempts", channel="webhook", outcome="retry") == tried + 1
+    await send(after=timedelta(days=1))
+    await run(measure_stock)
+    assert measured() == [0, 0, 0], "nothing waits any more"
