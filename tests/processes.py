@@ -98,10 +98,15 @@ class Shop:
                 found[Path(f"/proc/{pid}/fd/1").readlink().stem] = pid
         return found
 
-    def kill(self, part: str) -> None:
-        """SIGKILL, as a crash would end it; returns when the supervisor has started it anew."""
+    def strike(self, part: str) -> int:
+        """SIGKILL; returns at once, with the id of the process that was."""
         pid = self.parts()[part]
         os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def kill(self, part: str) -> None:
+        """SIGKILL, as a crash would end it; returns when the supervisor has started it anew."""
+        pid = self.strike(part)
         assert wait_until(lambda: self.parts().get(part, pid) != pid, timeout_s=60), f"{part} was not started again"
 
 

@@ -113,7 +113,7 @@ def plain(running: Server, clients: int, count: int) -> float:
         script.write(PLAIN)
         script.flush()
         each = str(max(1, count // clients))
-        command = [tool("pgbench"), "-n", "-f", script.name, "-M", "prepared", "-c", str(clients), "-t", each]
+        command = [str(tool("pgbench")), "-n", "-f", script.name, "-M", "prepared", "-c", str(clients), "-t", each]
         done = subprocess.run(
             [*command, "-h", host, "-U", "postgres", "shop"], check=True, capture_output=True, text=True
         )
