@@ -16,16 +16,17 @@ from functions.inventory.hold_stock import hold_stock
 from functions.inventory.release_hold import release_hold
 from functions.inventory.set_item_policy import SetItemPolicy, set_item_policy
 from functions.inventory.set_stock_level import set_stock_level
-from shared.inventory.events import CommitHold, ReleaseHold, StockShortfall
+from shared.inventory.events import CommitHold, ReleaseHold, StockHeld, StockShortfall
 from shared.inventory.queries import STATUS_OF
 from shared.runtime.answers import Answer
 from shared.runtime.db import compiled
 from shared.runtime.serve import Endpoint
-from tests.conftest import Ask, Books, Run
+from tests.conftest import ADMIN, Ask, Books, Run
 from tests.functions.inventory.conftest import ORDER, OTHER, Begun, Stocked, hold
 from tests.functions.inventory.test_concurrent_holds import at_once
 
 AS_ADMIN = ("admin",)
+WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 Deliver = Callable[..., Awaitable[Answer]]
 
 SAID = """
@@ -123,6 +124,28 @@ async def test_a_hold_counts_the_location_that_was_added_while_it_waited(
     await told_and_true(db)
 
 
+async def test_a_hold_takes_nothing_of_a_level_that_it_has_not_locked(
+    run: Run, stocked: Stocked, db: Books, begun: Begun
+) -> None:
+    """The first location would be served first, had it had stock when the hold began to wait."""
+    await stocked("mug", "LEEDS", 6)
+    async with begun(adjust_stock, AdjustStock(sku="mug", location="LEEDS", delta=1, reason="received")):
+        holding = asyncio.create_task(run(hold_stock, hold(mug=2)))
+        async with asyncio.timeout(5):
+            while not await db.value(WAITING):  # noqa: ASYNC110 - another connection waits
+                await asyncio.sleep(0.01)
+        await db.run("insert into inventory.stock (sku, location) values ('mug', 'LON')")
+        await db.run("update inventory.stock set on_hand = 4 where location = 'LON'")
+        await db.run(
+            "insert into inventory.ledger (sku, location, delta, on_hand, reason, actor, at, recorded_at)"
+            " values ('mug', 'LON', 4, 4, 'opening', 'ann', now(), now())"
+        )
+    _, emitted = await holding
+
+    assert isinstance(emitted[0], StockHeld)
+    assert [line.location for line in emitted[0].allocations] == ["LEEDS"]
+
+
 async def test_a_hold_knows_the_policy_that_was_set_while_it_waited(
     run: Run, stocked: Stocked, db: Books, begun: Begun
 ) -> None:
@@ -149,9 +172,12 @@ async def test_a_release_counts_what_was_taken_elsewhere_while_it_waited(
     await told_and_true(db)
 
 
+@pytest.mark.parametrize("heard_of", [False, True])
 async def test_the_first_stock_at_two_locations_is_told_once(
-    ask: Ask, stocked: Stocked, db: Books, begun: Begun
+    ask: Ask, run: Run, stocked: Stocked, db: Books, begun: Begun, heard_of: bool
 ) -> None:
+    if heard_of:
+        await run(set_item_policy, SetItemPolicy(sku="mug"), caller=ADMIN)
     async with begun(adjust_stock, AdjustStock(sku="mug", location="LON", delta=6, reason="received")):
         second = asyncio.create_task(
             ask(set_stock_level, "/v1/stock/mug/LEEDS", {"on_hand": 4, "reason": "recount"}, roles=AS_ADMIN)
