@@ -46,7 +46,7 @@ async def reconcile_stock(request: ReconcileStock, work: Work) -> Reconciled:
     skus = [row.sku for row in await work.db.all(SKUS, after=request.after, limit=request.limit)]
     differences = (await look(work, skus)).differences if skus else []
     if differences and request.mend != "none":
-        differences = await mend(work, sorted({one.sku for one in differences}), request.mend)
+        differences = await mend(work, differences, request.mend)
     return Reconciled(
         checked=len(skus), differences=differences, after=skus[-1] if len(skus) == request.limit else None
     )

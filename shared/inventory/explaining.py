@@ -34,11 +34,12 @@ with coming as (
   select coalesce(s.location, c.location) as location, s.sku is not null as stocked,
     coalesce(s.on_hand, 0) as on_hand, coalesce(s.held, 0) as held, coalesce(s.committed, 0) as committed,
     coalesce(s.shortfall, 0) as shortfall, s.short_since, coalesce(s.safety_stock, 0) as safety_stock,
-    coalesce(s.backorder_limit, 0) as backorder_limit, s.low_at, s.policy_at,
+    coalesce(s.backorder_limit, 0) as backorder_limit, s.withdrawn, s.low_at, s.policy_at,
     coalesce(c.incoming, 0) as incoming, c.coming_by
   from (select * from inventory.stock where sku = :sku) s full join coming c using (location)
 )
-select s.*, case when l.closed_at is null then greatest(0, {UNSOLD}) else 0 end as available, b.*, p.*
+select s.*, b.*, p.*,
+  case when l.closed_at is null and not s.withdrawn then greatest(0, {UNSOLD}) else 0 end as available
 from there s join inventory.locations l on l.id = s.location
 cross join lateral (
   select coalesce(jsonb_agg(jsonb_build_object('entry', id, 'quantity', quantity, 'brought', delta, 'reason', reason,
@@ -136,8 +137,12 @@ class Coming(View):
 
 
 class Policy(View):
-    """What is not sold, what may be promised beyond what is there, and when that was last said."""
+    """What is not sold, what may be promised beyond what is there, and when that was last said.
 
+    Of what is `withdrawn` nothing more is promised: the location is closing, or is closed.
+    """
+
+    withdrawn: bool
     safety_stock: int
     backorder_limit: int
     low_at: int | None
@@ -195,6 +200,7 @@ def _why_at(row: Row) -> WhyAt:
         coming_by=coming,
         also_coming=row.incoming - sum(one.quantity for one in coming),
         policy=Policy(
+            withdrawn=bool(row.withdrawn),
             safety_stock=row.safety_stock,
             backorder_limit=row.backorder_limit,
             low_at=row.low_at,

@@ -61,8 +61,9 @@ with lines as materialized (
     coalesce(s.committed, 0) as committed, coalesce(s.shortfall, 0) as shortfall,
     greatest(0, s.held + s.committed - s.on_hand - s.backorder_limit) as shortfall_of_row,
     s.low_at, s.status,
-    case when l.closed_at is null then greatest(0, {UNSOLD}) else 0 end as available,
-    case when l.closed_at is null then greatest(0, {UNSOLD} + s.backorder_limit) else 0 end as promisable,
+    case when l.closed_at is null and not s.withdrawn then greatest(0, {UNSOLD}) else 0 end as available,
+    case when l.closed_at is null and not s.withdrawn then greatest(0, {UNSOLD} + s.backorder_limit) else 0 end
+      as promisable,
     coalesce(e.entered, 0) as entered, coalesce(e.newest, 0) as newest,
     coalesce(e.newest_at > s.changed_at, false) as entered_alone, coalesce(e.broken, 0) as broken,
     coalesce(p.held_by_lines, 0) as held_by_lines, coalesce(p.committed_by_lines, 0) as committed_by_lines,
@@ -131,7 +132,8 @@ class Facts:
     """Of a SKU at a location, where a row of it is `stocked`; else all counters are 0.
 
     `entered` is the sum of the ledger's entries, `newest` the last one, and `broken` how many do not lead on from the
-    one before. An entry that was `entered_alone` is newer than what the row says. `shortfall_of_row` follows from the row's counters. Of ended holds' lines `ended` is open.
+    one before. An entry that was `entered_alone` is newer than what the row says. `shortfall_of_row` follows from the
+    row's counters. Of ended holds' lines `ended` is open.
     """
 
     sku: str

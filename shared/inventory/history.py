@@ -2,10 +2,10 @@
 
 Every page is read along one index, from one place to another in it, so that it costs the same wherever it is: where a
 filter leaves out a head of the index, the pages of all its values are merged. Within a SKU the values are its
-locations; over all SKUs they are the reasons at a location, or the locations with a reason.
+locations; over all SKUs they are the reasons at a location or of an actor, or the locations with a reason.
 
-Places are rows of the index's own columns, and so is the order. Where columns are compared one by one, Postgres may read
-the newest of all entries instead until it has found enough: never, of what is seldom or old.
+Places are rows of the index's own columns, and so is the order. Where columns are compared one by one, Postgres may
+read the newest of all entries instead until it has found enough: never, of what is seldom or old.
 """
 
 from datetime import datetime
@@ -25,17 +25,19 @@ COLUMNS = ", ".join(f"l.{name}" for name in LedgerEntry.model_fields)
 LOCATIONS_OF_SKU = "select location from inventory.stock where sku = :sku"
 LOCATIONS = "select id as location from inventory.locations"
 
-# One look-up for each reason that occurs, however many entries have it.
-REASONS_AT = """
+
+def _reasons_of(column: str) -> str:
+    """SQL for the reasons that occur with the value of a column: a look-up for each, however many entries have it."""
+    return f"""
 with recursive occurring (reason) as (
-  (select reason from inventory.ledger where location = :location order by reason limit 1)
+  (select reason from inventory.ledger where {column} = :{column} order by reason limit 1)
   union all
-  select (select l.reason from inventory.ledger l where l.location = :location and l.reason > o.reason
+  select (select l.reason from inventory.ledger l where l.{column} = :{column} and l.reason > o.reason
           order by l.reason limit 1)
   from occurring o where o.reason is not null
 )
 select reason from occurring where reason is not null
-"""
+"""  # noqa: S608 - of constants
 
 
 class LedgerPage(Paged):
@@ -61,12 +63,12 @@ def _along(given: frozenset[str]) -> Along:
         reason = ("reason",) if "reason" in given else ()
         return Along(("sku", "location", *reason), "select" if "location" in given else LOCATIONS_OF_SKU)
     if "actor" in given:
-        return Along(("actor",))
+        return Along(("actor", "reason"), "select" if "reason" in given else _reasons_of("actor"))
     match "location" in given, "reason" in given:
         case True, True:
             return Along(("location", "reason"))
         case True, False:
-            return Along(("location", "reason"), REASONS_AT)
+            return Along(("location", "reason"), _reasons_of("location"))
         case False, True:
             return Along(("location", "reason"), LOCATIONS)
     return Along(())

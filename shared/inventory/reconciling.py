@@ -13,7 +13,16 @@ from sqlalchemy import text
 from shared.inventory.differences import Difference, Look, look
 from shared.inventory.events import StockAdjusted
 from shared.inventory.facts import Facts
-from shared.inventory.items import ENSURE_ITEMS, ENSURE_LEVELS, LOCK_ROWS, LOCK_SKUS, Items, items_of, read_items
+from shared.inventory.items import (
+    ENSURE_ITEMS,
+    ENSURE_LEVELS,
+    LOCK_ROWS,
+    LOCK_SKUS,
+    Items,
+    items_of,
+    lock_locations,
+    read_items,
+)
 from shared.inventory.status import status_now, tell
 from shared.runtime import Work
 
@@ -88,12 +97,14 @@ Entries = dict[tuple[str, str], int]
 """The newest entry of the ledger, by SKU and location."""
 
 
-async def mend(work: Work, suspects: Sequence[str], how: Literal["counters", "ledger"]) -> list[Difference]:
-    """What differs in these SKUs, distinct and in their order, once they are locked; what could be is put right.
+async def mend(work: Work, seen: Sequence[Difference], how: Literal["counters", "ledger"]) -> list[Difference]:
+    """What differs, once the SKUs that were `seen` to differ are locked; what could be is put right.
 
     With `counters` what is on hand becomes the sum of the ledger, unless that is below zero. With `ledger` it stays,
     and the rest is entered. What is held and committed becomes what live holds say, in any case.
     """
+    suspects = sorted({one.sku for one in seen})
+    await lock_locations(work, {one.location for one in seen if one.what == "level" and one.location})
     await work.db.send(LOCK_SKUS, skus=suspects)
     await work.db.send(LOCK_ROWS, skus=suspects)
     before = await look(work, suspects)

@@ -17,6 +17,7 @@ from functions.inventory.release_hold import release_hold
 from functions.inventory.release_hold_part import release_hold_part
 from functions.inventory.ship_hold import ship_hold
 from shared.inventory.events import CommitHold, PartLine, ReleaseHold, ReleasePart, ShipHold
+from shared.runtime import Event
 from shared.runtime.answers import Answer
 from tests.conftest import Ask, Books
 from tests.functions.inventory.conftest import Stocked, hold
@@ -44,6 +45,22 @@ HARMS = (
 )
 
 
+async def buy(chance: random.Random, deliver: Deliver, ask: Ask) -> set[int]:
+    """One order, as far as it comes: the statuses of the answers."""
+    order, skus = uuid4(), chance.sample(SKUS, 3)
+    part = [PartLine(sku=skus[0], quantity=1)]
+    steps: list[tuple[float, Any, Event]] = [
+        (1, hold_stock, hold(order, **{sku: chance.randint(2, 4) for sku in skus})),
+        (0.5, release_hold_part, ReleasePart(order_id=order, part_id=uuid4(), lines=part)),
+        (0.7, commit_hold, CommitHold(order_id=order)),
+        (0.5, ship_hold, ShipHold(order_id=order, part_id=uuid4(), lines=part)),
+        (0.5, release_hold, ReleaseHold(order_id=order)),
+    ]
+    statuses = {(await deliver(step, command)).status for often, step, command in steps if chance.random() < often}
+    path, body = f"/v1/stock/{skus[0]}/LON/adjustments", {"delta": 1, "reason": "found"}
+    return statuses | {(await ask(adjust_stock, path, body, roles=("admin",), idempotency_key=str(order))).status}
+
+
 @pytest.mark.parametrize("mend", ["counters", "ledger"])
 async def test_mending_amid_buyers_leaves_exact_books(
     mend: str, deliver: Deliver, ask: Ask, stocked: Stocked, db: Books
@@ -53,25 +70,6 @@ async def test_mending_amid_buyers_leaves_exact_books(
         await stocked(sku, "LON", 5_000)
     done = asyncio.Event()
     found: list[Any] = []
-
-    async def buy() -> set[int]:
-        order, skus = uuid4(), chance.sample(SKUS, 3)
-        statuses = {(await deliver(hold_stock, hold(order, **{sku: chance.randint(2, 4) for sku in skus}))).status}
-        part = [PartLine(sku=skus[0], quantity=1)]
-        if chance.random() < 0.5:
-            statuses.add(
-                (await deliver(release_hold_part, ReleasePart(order_id=order, part_id=uuid4(), lines=part))).status
-            )
-        if chance.random() < 0.7:
-            statuses.add((await deliver(commit_hold, CommitHold(order_id=order))).status)
-            if chance.random() < 0.6:
-                statuses.add((await deliver(ship_hold, ShipHold(order_id=order, part_id=uuid4(), lines=part))).status)
-        if chance.random() < 0.5:
-            statuses.add((await deliver(release_hold, ReleaseHold(order_id=order))).status)
-        body = {"delta": 1, "reason": "found"}
-        path = f"/v1/stock/{skus[0]}/LON/adjustments"
-        statuses.add((await ask(adjust_stock, path, body, roles=("admin",), idempotency_key=str(order))).status)
-        return statuses
 
     async def harm() -> None:
         while not done.is_set():
@@ -90,7 +88,7 @@ async def test_mending_amid_buyers_leaves_exact_books(
 
     async def shop() -> list[set[int]]:
         try:
-            return await at_once((buy() for _ in range(60)), workers=6)
+            return await at_once((buy(chance, deliver, ask) for _ in range(60)), workers=6)
         finally:
             done.set()
 

@@ -1,4 +1,4 @@
-"""Every unit of the counts is explained: by the entries that brought it, the orders it is promised to, the transfers."""
+"""Each unit of the counts is explained: by the entries that brought it, the orders it is promised to, the transfers."""
 
 import json
 import random
@@ -112,7 +112,8 @@ async def test_what_is_coming_is_told_by_transfer(ask: Ask, stocked: Stocked, db
     found = await explained(ask)
     (at,) = found["locations"]
 
-    assert [(one["origin"], one["quantity"], one["actor"]) for one in at["coming_by"]] == [("LEEDS", 7, "ann"), (None, 6, "ann")]  # fmt: skip
+    told = [(one["origin"], one["quantity"], one["actor"]) for one in at["coming_by"]]
+    assert told == [("LEEDS", 7, "ann"), (None, 6, "ann")]
     assert (found["incoming"], at["also_coming"]) == (13, 0)
     (at,) = (await explained(ask, shown=1))["locations"]
     assert ([one["quantity"] for one in at["coming_by"]], at["also_coming"]) == ([7], 6)

@@ -58,8 +58,11 @@ async def entered(db: Books, count: int = 120, seed: int = 3) -> list[Any]:
             at=NOW + number // 3 * DAY / 10,
         )
     for (sku, at), on_hand in levels.items():
-        await db.run("update inventory.stock set on_hand = %(n)s, changed_at = %(now)s where sku = %(sku)s and location = %(at)s",
-                     n=on_hand, sku=sku, at=at, now=NOW + 400 * DAY)  # fmt: skip
+        await db.run(
+            """update inventory.stock set on_hand = %(n)s, changed_at = %(now)s
+            where sku = %(sku)s and location = %(at)s""",
+            n=on_hand, sku=sku, at=at, now=NOW + 400 * DAY,
+        )  # fmt: skip
     return await db.all("select * from inventory.ledger order by recorded_at desc, id desc")
 
 
@@ -79,7 +82,7 @@ async def paged(ask: Ask, function: Any, path: str, limit: int = 7, **filters: A
             return ids
 
 
-OF_SKU = [
+OF_SKU: list[dict[str, Any]] = [
     {},
     {"location": "LON"},
     {"reason": "found"},
@@ -233,6 +236,7 @@ INDEXES = {
     "order_id location reason": "ledger_order",
     "transfer": "ledger_transfer",
     "actor": "ledger_actor",
+    "actor reason": "ledger_actor",
     "past": "ledger_history",
 }
 WINDOWS = (("null", "null"), ("'2020-01-01'", "'2020-01-02'"), ("null", "'2020-01-02'"))
@@ -243,14 +247,17 @@ async def test_each_page_is_read_along_an_index(db: Books, stocked: Stocked) -> 
     await db.run("insert into inventory.items (sku, tracked, updated_at) values ('mug', true, now())")
     await db.run("insert into inventory.stock (sku, location) select 'mug', id from inventory.locations")
     await db.run("insert into inventory.stock (sku, location) select 'tea', id from inventory.locations")
-    await db.run(f"""
+    await db.run(
+        """
         insert into inventory.ledger (sku, location, delta, on_hand, reason, actor, order_id, transfer, at, recorded_at)
         select case when n %% 2 = 0 then 'tea' else 'mug' end,
           case when n < 30 or n %% 4 = 0 then 'LEEDS' else 'LON' end, 1, n,
           case when n < 20 or n %% 6 = 0 then 'stolen' else 'received' end, case when n < 20 then 'ann' else 'bob' end,
-          case when n %% 2 = 0 then gen_random_uuid() end, case when n < 50 then '{TRANSFER}'::uuid end, now(),
+          case when n %% 2 = 0 then gen_random_uuid() end, case when n < 50 then %(transfer)s::uuid end, now(),
           '2020-01-01'::timestamptz + n * interval '1 minute'
-        from generate_series(1, 30000) n""")
+        from generate_series(1, 30000) n""",
+        transfer=TRANSFER,
+    )
     await db.run("update inventory.stock s set on_hand = (select coalesce(sum(delta), 0) from inventory.ledger l"
                  " where (l.sku, l.location) = (s.sku, s.location))")  # fmt: skip
     await db.run("analyze inventory.ledger, inventory.stock, inventory.locations")

@@ -37,6 +37,7 @@ HAND = """
 insert into inventory.ledger (sku, location, delta, on_hand, reason, actor, at, recorded_at)
 values ('mug', 'LON', %(delta)s, %(on_hand)s, 'found', 'somebody', now(), now())
 """
+RELEASED = "update inventory.hold_lines set released = 1 where sku = 'mug' and quantity = 4;"
 SET = "update inventory.stock set {} where sku = 'mug' and location = 'LON'"
 
 
@@ -124,9 +125,8 @@ LOW = ("status", "in_stock", "low", "follows_the_counters")
             (20, 0, 3),
         ),
         (
-            "delete from inventory.hold_parts; update inventory.holds set status = 'RELEASED' where status = 'COMMITTED'",
-            [("committed", 3, 0, ENDED), ("committed", 1, 0, ENDED), ("ended_lines", 1, 0, ENDED)]
-            + [("ended_lines", 3, 0, ENDED)],
+            "update inventory.holds set status = 'RELEASED' where status = 'COMMITTED'",
+            [(what, units, 0, ENDED) for what in ("committed", "ended_lines") for units in (1, 3)],
             (20, 4, 0),
             (20, 4, 0),
         ),
@@ -155,7 +155,7 @@ LOW = ("status", "in_stock", "low", "follows_the_counters")
             (20, 4, 3),
         ),
         (
-            "update inventory.hold_lines set released = 1 where sku = 'mug' and quantity = 4;" + SET.format("held = 3"),
+            RELEASED + SET.format("held = 3"),
             [("parts", 1, 0, "line_without_part")],
             (20, 3, 3),
             (20, 3, 3),
