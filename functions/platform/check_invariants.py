@@ -8,7 +8,17 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 
 from shared.inventory.alert_tables import alert_attempts, alert_deliveries, alert_targets, alerts
-from shared.inventory.tables import hold_lines, hold_parts, holds, items, locations, stock, transfer_lines, transfers
+from shared.inventory.tables import (
+    hold_lines,
+    hold_parts,
+    holds,
+    items,
+    locations,
+    mendings,
+    stock,
+    transfer_lines,
+    transfers,
+)
 from shared.inventory.tables import ledger as stock_ledger
 from shared.orders.saga import CANCEL, FINAL, SAGA, START, Ending, State, end, status_of
 from shared.orders.tables import order_lines, orders, return_lines, saga_moves, sagas
@@ -112,7 +122,7 @@ UNDER_WAY = "Payments are under way: the provider's books were not compared."
     prepare=prepare,
     call=call,
     reads=[
-        *(stock, stock_ledger, holds, hold_lines, hold_parts, items, locations, transfers, transfer_lines),
+        *(stock, stock_ledger, mendings, holds, hold_lines, hold_parts, items, locations, transfers, transfer_lines),
         *(alerts, alert_targets, alert_deliveries, alert_attempts),
         *(orders, order_lines, sagas, saga_moves, return_lines),
         *(payments, payment_attempts, payment_ledger),

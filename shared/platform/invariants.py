@@ -27,6 +27,7 @@ CHECKS = (
     Check(
         "stock_equals_ledger",
         "What is on hand is the sum of the ledger, and every entry leads on from the one before.",
+        # Entries that a reconciliation has accepted as they are lead on from nothing.
         """
         select sku, location, s.on_hand, coalesce(l.total, 0) as ledger
         from inventory.stock s
@@ -35,10 +36,16 @@ CHECKS = (
         where s.on_hand is distinct from coalesce(l.total, 0)
         union all
         select sku, location, on_hand, before + delta from (
-          select sku, location, delta, on_hand,
-            lag(on_hand, 1, 0::bigint) over (partition by sku, location order by id) as before
-          from inventory.ledger
-        ) e where on_hand <> before + delta
+          select sku, location, l.id, l.delta, l.on_hand, coalesce(a.entry, 0) as accepted,
+            case when lag(l.id) over entries > coalesce(a.entry, 0) then lag(l.on_hand) over entries
+              else coalesce(a.on_hand, 0) end as before
+          from inventory.ledger l
+          left join (
+            select distinct on (sku, location) sku, location, entry, on_hand from inventory.mendings
+            where what = 'entries' order by sku, location, id desc
+          ) a using (sku, location)
+          window entries as (partition by sku, location order by l.id)
+        ) e where id > accepted and on_hand <> before + delta
         """,
     ),
     Check(
@@ -66,7 +73,8 @@ CHECKS = (
         where least(on_hand, held, committed) < 0
           or shortfall <> greatest(0, held + committed - on_hand - backorder_limit)
           or shortfall > 0 and policy_at is null and not exists (
-            select from inventory.ledger l where l.sku = s.sku and l.location = s.location and l.delta < 0)
+            select from inventory.ledger l where l.sku = s.sku and l.location = s.location and l.delta < 0
+            union all select from inventory.mendings m where m.sku = s.sku and m.location = s.location)
         """,
     ),
     Check(

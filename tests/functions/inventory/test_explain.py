@@ -68,7 +68,7 @@ async def test_promises_are_told_in_the_order_in_which_they_are_served(run: Run,
     assert at["also_promised"] == {"orders": 0, "held": 0, "committed": 0, "backordered": 0, "short": 0}
     assert (found["on_hand"], found["held"], found["committed"], found["shortfall"]) == (4, 6, 3, 2)
     assert at["policy"] == {
-        "safety_stock": 0, "backorder_limit": 3, "low_at": None, "set_at": "2026-03-01T12:00:00Z"
+        "safety_stock": 0, "backorder_limit": 3, "withdrawn": False, "low_at": None, "set_at": "2026-03-01T12:00:00Z"
     }  # fmt: skip
 
 

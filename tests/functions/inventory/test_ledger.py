@@ -51,7 +51,7 @@ async def entered(db: Books, count: int = 120, seed: int = 3) -> list[Any]:
             location=key[1],
             delta=delta,
             on_hand=levels[key],
-            reason=chance.choice(("received", "found", "recount")) if delta > 0 else chance.choice(("shipped", "lost")),
+            reason=chance.choice(("received", "found", "recount")) if delta > 0 else chance.choice(("damaged", "lost")),
             actor=chance.choice(("ann", "bob")),
             order=chance.choice((ORDER, None, None)),
             transfer=chance.choice((TRANSFER, None, None)),
@@ -86,7 +86,7 @@ OF_SKU: list[dict[str, Any]] = [
     {},
     {"location": "LON"},
     {"reason": "found"},
-    {"location": "LEEDS", "reason": "shipped"},
+    {"location": "LEEDS", "reason": "damaged"},
     {"from": NOW + DAY, "until": NOW + 3 * DAY},
     {"location": "YORK", "from": NOW + DAY / 10},
     {"reason": "lost", "until": NOW + 2 * DAY},
@@ -251,7 +251,8 @@ async def test_each_page_is_read_along_an_index(db: Books, stocked: Stocked) -> 
         """
         insert into inventory.ledger (sku, location, delta, on_hand, reason, actor, order_id, transfer, at, recorded_at)
         select case when n %% 2 = 0 then 'tea' else 'mug' end,
-          case when n < 30 or n %% 4 = 0 then 'LEEDS' else 'LON' end, 1, n,
+          case when n < 30 or n %% 4 = 0 then 'LEEDS' else 'LON' end, 1,
+          row_number() over (partition by n %% 2, n < 30 or n %% 4 = 0 order by n),
           case when n < 20 or n %% 6 = 0 then 'stolen' else 'received' end, case when n < 20 then 'ann' else 'bob' end,
           case when n %% 2 = 0 then gen_random_uuid() end, case when n < 50 then %(transfer)s::uuid end, now(),
           '2020-01-01'::timestamptz + n * interval '1 minute'
