@@ -15,6 +15,7 @@ from infra.cli.catalog import catalog
 from infra.cli.categories import category
 from infra.cli.commands import dead_letter, invariant, order, stock
 from infra.cli.connection import FAILED, Connection, connection_options, run
+from infra.cli.holds import hold
 from infra.cli.importer import Imported, Importer
 from infra.cli.locations import location as location_group
 from infra.cli.output import output_option, show
@@ -25,6 +26,7 @@ from infra.cli.progress import Display
 from infra.cli.replay import Replay
 from infra.cli.report import Report
 from infra.cli.retail import NotRetail, Retail, read
+from infra.cli.stock_books import explain_stock, list_shortfalls, reconcile_stock
 from infra.cli.stock_changes import adjust_stock, import_stock, set_stock
 from infra.cli.transfers import transfer
 
@@ -141,9 +143,11 @@ def _read(file: Path) -> Retail:
 
 product.add_command(import_products)
 product.add_command(export_products)
-for command in (import_stock, set_stock, adjust_stock):
+for command in (import_stock, set_stock, adjust_stock, explain_stock, list_shortfalls, reconcile_stock):
     stock.add_command(command)
-for noun in (order, product, category, stock, location_group, transfer, catalog, dead_letter, invariant, alert):
+for noun in (
+    order, product, category, stock, location_group, transfer, hold, catalog, dead_letter, invariant, alert,
+):  # fmt: skip
     cli.add_command(noun)
 
 

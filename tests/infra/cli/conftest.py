@@ -1,5 +1,6 @@
 """A whole shop of real processes, for the tools that talk to it."""
 
+import asyncio
 import os
 import select
 import socket
@@ -7,17 +8,29 @@ import subprocess
 import sys
 import tempfile
 import time
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from functions import load_all
+from infra.local.issuer import Issuer
+from infra.local.web import Web
+from infra.manifests import ROOT
+from shared.runtime.settings import Settings
+from tests.serving import serving
+
 READY_WITHIN_S = 90.0
+
+KN_SHOP = ROOT / "infra/cli/kn-shop"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Serve = Callable[[Handler], Awaitable[str]]
+Commanded = Callable[..., Awaitable[tuple[int, str, str]]]
 
 
 @pytest.fixture
@@ -35,6 +48,25 @@ async def serve() -> AsyncIterator[Callable[[Handler], Awaitable[str]]]:
     yield serve
     for server in servers:
         await server.close()
+
+
+@pytest.fixture
+async def kn_shop(settings: Settings, tmp_path: Path) -> AsyncIterator[Commanded]:
+    """The command against a shop of the test's own, over its database: gives exit code, output and messages."""
+    issuer = Issuer.of(tmp_path / "issuer.pem", "http://shop.test", settings.jwt_audience)
+    (tmp_path / "keys.json").write_bytes(issuer.jwks)
+    chosen = replace(settings, jwks_url=(tmp_path / "keys.json").as_uri(), jwt_issuer=issuer.url)
+    web = Web(load_all(), chosen, issuer)
+    async with serving(web) as port:
+
+        async def kn_shop(*arguments: str) -> tuple[int, str, str]:
+            command = ("--url", f"http://127.0.0.1:{port}", *arguments)
+            running = await asyncio.create_subprocess_exec(KN_SHOP, *command, stdout=PIPE, stderr=PIPE)
+            told, said = await running.communicate()
+            return running.returncode or 0, told.decode(), said.decode()
+
+        yield kn_shop
+    await web.stop()
 
 
 @pytest.fixture(scope="session")

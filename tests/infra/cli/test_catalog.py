@@ -1,49 +1,28 @@
 """`kn-shop catalog rebuild` goes through all parts in batches, prints what differs, and mends it when asked."""
 
-import asyncio
 import json
-from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import get_args
 
 import pytest
 
-from functions import load_all
 from functions.catalog.create_product import create_product
 from infra.cli.catalog import PARTS
-from infra.local.issuer import Issuer
-from infra.local.web import Web
-from infra.manifests import ROOT
 from shared.catalog.rebuilding import PartName
-from shared.runtime.settings import Settings
 from tests.conftest import Ask, Books
-from tests.serving import serving
-
-KN_SHOP = ROOT / "infra/cli/kn-shop"
+from tests.infra.cli.conftest import Commanded
 
 Rebuild = Callable[..., Awaitable[tuple[int, str]]]
 
 
 @pytest.fixture
-async def rebuild(settings: Settings, tmp_path: Path) -> AsyncIterator[Rebuild]:
-    """The command, against a shop of the test's own."""
-    issuer = Issuer.of(tmp_path / "issuer.pem", "http://shop.test", settings.jwt_audience)
-    (tmp_path / "keys.json").write_bytes(issuer.jwks)
-    chosen = replace(settings, jwks_url=(tmp_path / "keys.json").as_uri(), jwt_issuer=issuer.url)
-    web = Web(load_all(), chosen, issuer)
-    async with serving(web) as port:
+def rebuild(kn_shop: Commanded) -> Rebuild:
+    async def rebuild(*options: str) -> tuple[int, str]:
+        code, told, said = await kn_shop("catalog", "rebuild", *options)
+        assert "Error" not in said
+        return code, told
 
-        async def rebuild(*options: str) -> tuple[int, str]:
-            command = ("--url", f"http://127.0.0.1:{port}", "catalog", "rebuild", *options)
-            running = await asyncio.create_subprocess_exec(KN_SHOP, *command, stdout=PIPE, stderr=PIPE)
-            told, said = await running.communicate()
-            assert "Error" not in said.decode()
-            return running.returncode or 0, told.decode()
-
-        yield rebuild
-    await web.stop()
+    return rebuild
 
 
 @pytest.fixture
