@@ -52,7 +52,7 @@ def staff(tried_shop: Shop) -> dict[str, str]:
     for id in ("0", "LON"):  # some of what is made up then meets a location that there is
         place = {"id": id, "name": id}
         made = requests.post(f"{tried_shop.url}/v1/locations", json=place, headers=headers, timeout=10)
-        assert made.status_code == 201
+        assert made.status_code in (201, 409), "the demo shop may have it"
     return headers
 
 
