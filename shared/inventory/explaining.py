@@ -50,10 +50,13 @@ cross join lateral (
   from (
     select e.*, greatest(0, least(delta, s.on_hand - (sum(delta) over (order by n) - delta)))::bigint as quantity
     from (
-      select *, row_number() over (order by recorded_at desc, id desc) as n from inventory.ledger
-      where (sku, location, recorded_at) >= (:sku, s.location, '-infinity')
-        and (sku, location, recorded_at) <= (:sku, s.location, 'infinity') and delta > 0 and s.on_hand > 0
-      order by sku desc, location desc, recorded_at desc, id desc limit :shown + 1
+      select *, row_number() over (order by recorded_at desc, id desc) as n
+      from (
+        select * from inventory.ledger
+        where (sku, location, recorded_at) >= (:sku, s.location, '-infinity')
+          and (sku, location, recorded_at) <= (:sku, s.location, 'infinity') and delta > 0 and s.on_hand > 0
+        order by sku desc, location desc, recorded_at desc, id desc limit :shown + 1
+      ) newest
     ) e
   ) e
 ) b
