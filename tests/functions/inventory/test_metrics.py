@@ -24,7 +24,8 @@ async def test_levels_holds_and_shortfalls(run: Run, stocked: Stocked, db: Books
     await run(hold_stock, hold(OTHER, mug=1))
     await stocked("mug", "LON", 18)
     await db.run(
-        "update inventory.holds set created_at = now() - %(age)s, expires_at = now() - %(over)s where order_id = %(id)s",
+        "update inventory.holds set created_at = now() - %(age)s, expires_at = now() - %(over)s"
+        " where order_id = %(id)s",
         age=timedelta(hours=3), over=timedelta(minutes=1), id=OTHER,
     )  # fmt: skip
     await run(measure_stock)
