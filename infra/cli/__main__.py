@@ -28,6 +28,7 @@ from infra.cli.report import Report
 from infra.cli.retail import NotRetail, Retail, read
 from infra.cli.stock_books import explain_stock, list_shortfalls, reconcile_stock
 from infra.cli.stock_changes import adjust_stock, import_stock, set_stock
+from infra.cli.stock_history import list_ledger, show_past
 from infra.cli.transfers import transfer
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -143,7 +144,16 @@ def _read(file: Path) -> Retail:
 
 product.add_command(import_products)
 product.add_command(export_products)
-for command in (import_stock, set_stock, adjust_stock, explain_stock, list_shortfalls, reconcile_stock):
+for command in (
+    import_stock,
+    set_stock,
+    adjust_stock,
+    explain_stock,
+    list_shortfalls,
+    reconcile_stock,
+    list_ledger,
+    show_past,
+):
     stock.add_command(command)
 for noun in (
     order, product, category, stock, location_group, transfer, hold, catalog, dead_letter, invariant, alert,

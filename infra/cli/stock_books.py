@@ -16,14 +16,15 @@ from infra.cli.report import table
 
 @click.command("why")
 @click.argument("sku")
+@click.option("--shown", type=click.IntRange(1, 500), default=100, show_default=True, help="Of each kind, so many.")
 @output_option("json", "yaml", "name")
 @connection_options
-def explain_stock(connection: Connection, sku: str, output: str | None) -> None:
+def explain_stock(connection: Connection, sku: str, shown: int, output: str | None) -> None:
     """What brought each unit of a SKU, to whom it is promised, and what is coming."""
 
     async def work() -> dict[str, Any]:
         async with as_told(connection) as shop:
-            found: dict[str, Any] = (await shop.get(f"{path('v1', 'stock', sku)}/why")).body
+            found: dict[str, Any] = (await shop.get(f"{path('v1', 'stock', sku)}/why?shown={shown}")).body
             return found
 
     found = run(work())
@@ -41,7 +42,7 @@ def _explained(found: dict[str, Any]) -> Iterator[str]:
             *(
                 (
                     str(one["quantity"]),
-                    one["status"].lower() + (" (waits)" if one["backordered"] or one["short"] else ""),
+                    one["status"].lower() + _waits(one),
                     "order",
                     one["order_id"],
                     one["since"],
@@ -65,14 +66,35 @@ def _explained(found: dict[str, Any]) -> Iterator[str]:
             rows.append((str(at["brought_before"]), "on hand", "earlier entries", "", "", ""))
         if at["also_promised"]["orders"]:
             others = at["also_promised"]
-            rows.append((str(others["held"] + others["committed"]), f"{others['orders']} other orders", "", "", "", ""))
+            units, orders = str(others["held"] + others["committed"]), f"{others['orders']} other orders"
+            rows.append((units, orders + _waits(others), "", "", "", ""))
         if at["also_coming"]:
             rows.append((str(at["also_coming"]), "incoming", "other transfers", "", "", ""))
         head = f"{at['location']}: {at['on_hand']} on hand, {at['held']} held, {at['committed']} committed"
         short = f", {at['shortfall']} short" if at["shortfall"] else ""
-        yield "\n".join(
-            [f"{head}{short}", *(table([("UNITS", "ARE", "BY", "WHO", "SINCE", ""), *rows]) if rows else [])]
-        )
+        told = table([("UNITS", "ARE", "BY", "WHO", "SINCE", ""), *rows]) if rows else []
+        yield "\n".join([f"{head}{short}", *_remarks(at), *told])
+
+
+def _waits(one: dict[str, Any]) -> str:
+    units = ((one["backordered"], "back-ordered"), (one["short"], "short"))
+    told = ", ".join(f"{number} {what}" for number, what in units if number)
+    return f" ({told})" if told else ""
+
+
+def _remarks(at: dict[str, Any]) -> Iterator[str]:
+    policy = at["policy"]
+    if policy["safety_stock"]:
+        yield f"{policy['safety_stock']} are not sold: safety stock, said at {policy['set_at']}"
+    if policy["backorder_limit"]:
+        yield f"up to {policy['backorder_limit']} may be back-ordered, said at {policy['set_at']}"
+    if policy["withdrawn"]:
+        yield "nothing more is promised here: the location is closing, or closed"
+    if at["short_since"]:
+        yield f"short since {at['short_since']}"
+    for name, units in at["unexplained"].items():
+        if units:
+            yield f"{units:+} {name.replace('_', ' ')} are unexplained: kn-shop stock reconcile says why"
 
 
 def _by(one: dict[str, Any]) -> str:

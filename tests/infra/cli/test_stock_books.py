@@ -1,7 +1,9 @@
 """What is known of stock on the command line: why it is so, what is short, who holds it, and what does not agree."""
 
+import json
 import re
 from collections.abc import Awaitable, Callable
+from typing import get_args
 from uuid import uuid4
 
 import pytest
@@ -9,8 +11,13 @@ import pytest
 from functions.inventory.commit_hold import commit_hold
 from functions.inventory.create_location import create_location
 from functions.inventory.hold_stock import hold_stock
+from functions.inventory.set_level_policy import set_level_policy
 from functions.inventory.set_stock_level import set_stock_level
+from infra.cli.holds import STATUSES
+from infra.cli.stock_history import ALL_REASONS
 from shared.inventory.events import CommitHold, HoldLine, HoldStock
+from shared.inventory.holds import Status
+from shared.inventory.ledger import Cause
 from shared.runtime.answers import Answer
 from tests.conftest import Ask, Books
 from tests.infra.cli.conftest import Commanded
@@ -55,7 +62,10 @@ async def test_a_shortfall_is_listed_with_who_waits_first(kn_shop: Commanded, as
 
     _, told, _ = await kn_shop("stock", "shortfalls", "--location", "LON")
     assert line(rf"mug +LON +1 +4 .* 1 +{UNPAID}$", told)
-    assert "held (waits)" in (await kn_shop("stock", "why", "mug"))[1]
+    why = (await kn_shop("stock", "why", "mug"))[1]
+    assert line("short since ", why)
+    assert line(rf"2 +held \(1 short\) +order +{UNPAID} ", why)
+    assert line(r"3 +1 other orders$", (await kn_shop("stock", "why", "mug", "--shown", "1"))[1])
 
 
 async def test_holds_are_listed_and_described(kn_shop: Commanded) -> None:
@@ -89,3 +99,47 @@ async def test_what_differs_is_told_and_mended(kn_shop: Commanded, db: Books) ->
     assert (code, line(r"mug +LON +on_hand +12 +10 .* yes$", told)) == (0, True)
     assert await db.value("select on_hand from inventory.stock") == 10
     assert (await kn_shop("stock", "reconcile"))[0] == 0
+
+
+async def test_why_says_what_policy_and_nobody_explains(kn_shop: Commanded, ask: Ask, db: Books) -> None:
+    policy = {"safety_stock": 1, "backorder_limit": 4}
+    await ask(set_level_policy, "/v1/stock/mug/LON/policy", policy, roles=("admin",))
+    await db.run("update inventory.stock set held = held + 1")
+    told = (await kn_shop("stock", "why", "mug"))[1]
+    assert line("1 are not sold: safety stock", told)
+    assert line("up to 4 may be back-ordered", told)
+    assert line(r"\+1 held are unexplained", told)
+
+
+async def test_the_ledger_by_filters(kn_shop: Commanded, ask: Ask) -> None:
+    await counted(ask, 6)
+    _, told, _ = await kn_shop("stock", "ledger", "mug", "--no-headers")
+    assert [row.split()[4:7] for row in told.splitlines()] == [["-4", "6", "recount"], ["+10", "10", "recount"]]
+    _, told, _ = await kn_shop("stock", "ledger", "--actor", "customer-1", "--location", "LON", "-o", "json")
+    assert [entry["on_hand"] for entry in json.loads(told)["items"]] == [6, 10]
+    for options in (["--reason", "stolen"], ["mug", "--from", "2001-01-01T00:00Z", "--until", "2002-01-01T00:00Z"]):
+        assert (await kn_shop("stock", "ledger", *options))[1] == "No entries found.\n"
+    assert (await kn_shop("stock", "ledger", "mug", "--actor", "ann"))[0] == 2
+
+
+async def test_the_past(kn_shop: Commanded, ask: Ask, db: Books) -> None:
+    first = (await db.value("select min(recorded_at) from inventory.ledger")).isoformat()
+    await counted(ask, 6)
+    code, told, _ = await kn_shop("stock", "past", "mug", first)
+    assert (code, line(r"LON +10 +\d+ ", told)) == (0, True)
+    assert line(r"all locations +0", (await kn_shop("stock", "past", "mug", "2001-01-01T00:00:00Z"))[1])
+    code, _, said = await kn_shop("stock", "past", "mug", "2999-01-01T00:00:00Z")
+    assert (code, "in the future" in said) == (1, True)
+
+
+def test_the_choices_are_those_of_the_functions() -> None:
+    assert set(ALL_REASONS) == {reason for one in get_args(Cause) for reason in (get_args(one) or (one,))}
+    assert set(STATUSES) == set(Status)
+
+
+async def test_what_cannot_be_mended_is_a_failure(kn_shop: Commanded, db: Books) -> None:
+    await db.run("update inventory.hold_lines set location = 'nowhere' where order_id = %(order)s", order=UNPAID)
+    code, told, _ = await kn_shop("stock", "reconcile", "--mend", "counters")
+    assert code == 1
+    assert line(r"mug +nowhere +level +missing .* no$", told)
+    assert line(r"mug +LON +held +2 +0 .* yes$", told)
