@@ -21,9 +21,11 @@ from functions.inventory.set_level_policy import SetLevelPolicy, set_level_polic
 from functions.inventory.set_stock_level import set_stock_level
 from functions.inventory.ship_hold import ship_hold
 from shared.inventory.events import CommitHold, HoldRejected, HoldShipped, ReleaseHold, ShipHold, StockHeld
+from shared.inventory.queries import STATUS_OF
 from shared.platform.invariants import CHECKS
 from shared.runtime import metrics
 from shared.runtime.answers import Answer
+from shared.runtime.db import compiled
 from tests.conftest import ADMIN, Ask, Books, Run
 from tests.functions.inventory.conftest import ORDER, OTHER, Stocked, hold, level
 
@@ -294,6 +296,24 @@ async def test_a_closure_that_is_not_gone_on_with_is_taken_back(
     assert await reopen() == {"location": "LON", "left": 0}
     await stocked("mug", on_hand=3)
     assert await available() == ("low", 5)
+
+
+async def test_what_is_withdrawn_does_not_count_while_the_location_is_still_open(
+    run: Run, close: Asked, stocked: Stocked, available: Asked, monkeypatch: pytest.MonkeyPatch, db: Books
+) -> None:
+    monkeypatch.setattr("functions.inventory.close_location.AT_ONCE", 1)
+    await stocked("mug", on_hand=4)
+    await stocked("tea", on_hand=2)
+    await run(set_level_policy, SetLevelPolicy(sku="mug", location="LON", backorder_limit=5), caller=ADMIN)
+    await run(hold_stock, hold(mug=4))
+    assert await available() == ("backorder", 0)
+    assert (await close(move_to="LEEDS"))["closed"] is False
+    assert await available() == ("out_of_stock", 0)
+
+    await run(release_hold, ReleaseHold(order_id=ORDER))
+    assert await available() == ("out_of_stock", 0)
+    (found,) = await db.all(compiled(STATUS_OF).sql, skus=["mug"])
+    assert (found.status, found.available) == ("out_of_stock", 0)
 
 
 async def test_where_there_is_nowhere_to_move_to(
