@@ -119,16 +119,16 @@ class _MailServer(Controller):
         super().__init__(receiver, "127.0.0.1", receiver.port, authenticator=receiver.login, **options)
 
     def factory(self) -> SMTP:
-        self.connections.append(super().factory())
+        self.connections.append(super().factory())  # type: ignore[no-untyped-call]
         return self.connections[-1]
 
     async def end(self) -> None:
         for connection in self.connections:
             if connection.transport is not None:
-                connection.transport.abort()
-        while any(handler and not handler.done() for handler in (one._handler_coroutine for one in self.connections)):
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0)
+                connection.transport.close()
+        handlers = [one._handler_coroutine for one in self.connections if one._handler_coroutine is not None]
+        await asyncio.gather(*handlers, return_exceptions=True)
+        await asyncio.sleep(0)  # what was closed is gone with the loop's next turn
 
 
 @contextmanager
