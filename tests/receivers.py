@@ -111,10 +111,31 @@ class MailReceiver:
         return AuthResult(success=data.password == b"right", handled=False)
 
 
+class _MailServer(Controller):
+    """Also ends the connections that are still open, which the library leaves to the garbage collector."""
+
+    def __init__(self, receiver: MailReceiver, **options: Any) -> None:
+        self.connections: list[SMTP] = []
+        super().__init__(receiver, "127.0.0.1", receiver.port, authenticator=receiver.login, **options)
+
+    def factory(self) -> SMTP:
+        self.connections.append(super().factory())  # type: ignore[no-untyped-call]
+        return self.connections[-1]
+
+    async def end(self) -> None:
+        for connection in self.connections:
+            if connection.transport is not None:
+                connection.transport.close()
+        handlers = [one._handler_coroutine for one in self.connections if one._handler_coroutine is not None]
+        await asyncio.gather(*handlers, return_exceptions=True)
+        await asyncio.sleep(0)  # what was closed is gone with the loop's next turn
+
+
 @contextmanager
 def mail_receiver(**options: Any) -> Iterator[MailReceiver]:
     receiver = MailReceiver(port=refused_port())
-    controller = Controller(receiver, "127.0.0.1", receiver.port, authenticator=receiver.login, **options)
-    controller.start()
+    server = _MailServer(receiver, **options)
+    server.start()
     yield receiver
-    controller.stop()
+    asyncio.run_coroutine_threadsafe(server.end(), server.loop).result(10)
+    server.stop()

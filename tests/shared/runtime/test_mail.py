@@ -101,12 +101,17 @@ async def test_a_password_does_not_travel_in_the_clear() -> None:
 async def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.runtime.mail.SEND_S", 0.3)
 
+    closed = asyncio.Event()
+
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
+        closed.set()
 
     async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         reached = await send(MAIL, settings(f"smtp://127.0.0.1:{port}"))
+        await closed.wait()
+        await asyncio.sleep(0)  # the transport closes with the loop's next turn
 
     assert reached.reason == "The mail server did not take it within 0.3 s."
