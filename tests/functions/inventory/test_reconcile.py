@@ -322,6 +322,18 @@ async def test_a_hold_goes_on_after_its_mending(shelf: None, run: Run, ask: Ask,
     assert await level(db, "mug") == (20, 0, 3, 0)
 
 
+async def test_a_hold_that_somebody_is_at_work_with_is_left_for_the_next_time(shelf: None, ask: Ask, db: Books) -> None:
+    """He who has locked it waits for the stock that is locked here: to wait for him would be a deadlock."""
+    await db.run("update inventory.hold_lines set released = 1 where quantity = 4")
+    await db.run("begin")
+    await db.run("select from inventory.holds where order_id = %(order)s for update", order=ORDER)
+    try:
+        assert [one["mended"] for one in await reconciled(ask, "counters")] == [False]
+    finally:
+        await db.run("commit")
+    assert [one["mended"] for one in await reconciled(ask, "counters")] == [True]
+
+
 async def test_the_record_of_mendings_is_never_rewritten(shelf: None, ask: Ask, db: Books) -> None:
     await db.run(SET.format("held = 5"))
     await reconciled(ask, "counters")
