@@ -187,7 +187,13 @@ def _lines(n: int) -> list[str]:
 
 def _raw_hold(n: int, _count: int) -> Transaction:
     order, skus = UUID(int=4_000_000 + n), _lines(n)
-    taken = {"orders": [order] * 2, "skus": skus, "locations": ["LON"] * 2, "quantities": [1, 1]}
+    taken = {
+        "orders": [order] * 2,
+        "skus": skus,
+        "locations": ["LON"] * 2,
+        "quantities": [1, 1],
+        "backordered": [0, 0],
+    }
     return [
         _inbox("hold-stock"),
         (opening.OPEN, {"orders": [order], "expiries": [NOW], "skus": skus, "now": NOW}),
