@@ -20,10 +20,10 @@ STEP_DEADLINE = timedelta(seconds=30)
 
 INSERT_ORDER = text("""
 insert into orders.orders
-  (id, number, reference, customer_id, recorded, placed_at, currency, total_minor, payment_token, status, version,
-   created_at)
+  (id, number, reference, customer_id, recorded, placed_at, currency, subtotal_minor, total_minor, payment_token,
+   status, version, created_at)
 values
-  (:id, :number, :reference, :customer_id, :recorded, :placed_at, :currency, :total_minor, :payment_token,
+  (:id, :number, :reference, :customer_id, :recorded, :placed_at, :currency, :total_minor, :total_minor, :payment_token,
   'pending', 1, :now)
 """)
 

@@ -12,7 +12,7 @@ from sqlalchemy import (
     Text,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData(schema="orders")
 
@@ -43,6 +43,25 @@ orders = Table(
     Column("status", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("email", Text),
+    Column("shipping_address", JSONB),
+    Column("billing_address", JSONB),
+    Column("country", Text),
+    Column("guest", Boolean, nullable=False),
+    Column("shipping_method", Text),
+    Column("prices_include_tax", Boolean, nullable=False),
+    Column("subtotal_minor", BigInteger, nullable=False),
+    Column("discount_minor", BigInteger, nullable=False),
+    Column("shipping_minor", BigInteger, nullable=False),
+    Column("shipping_tax_minor", BigInteger, nullable=False),
+    Column("tax_minor", BigInteger, nullable=False),
+    Column("discount_codes", ARRAY(Text), nullable=False),
+    Column("capture", Text, nullable=False),
+    Column("on_decline", Text, nullable=False),
+    Column("fulfilment", Text, nullable=False),
+    Column("tags", ARRAY(Text), nullable=False),
+    Column("review", Text),
+    Column("erased_at", DateTime(timezone=True)),
 )
 
 order_lines = Table(
@@ -56,6 +75,14 @@ order_lines = Table(
     Column("unit_price_minor", BigInteger, nullable=False),
     Column("total_minor", BigInteger, nullable=False),
     Column("returned_quantity", Integer, nullable=False),
+    Column("product_id", Uuid),
+    Column("category_id", Uuid),
+    Column("tax_class", Text, nullable=False),
+    Column("tax_rate_ppm", Integer, nullable=False),
+    Column("discount_minor", BigInteger, nullable=False),
+    Column("tax_minor", BigInteger, nullable=False),
+    Column("shipped_quantity", Integer, nullable=False),
+    Column("cancelled_quantity", Integer, nullable=False),
 )
 
 sagas = Table(
@@ -84,6 +111,19 @@ saga_moves = Table(
     Column("event_id", Text),
     Column("asked", Text),
     Column("at", DateTime(timezone=True), nullable=False),
+    info={"append_only": True},
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("order_id", Uuid, ForeignKey(orders.c.id)),
+    Column("reason", Text),
+    Column("detail", JSONB, nullable=False),
     info={"append_only": True},
 )
 
