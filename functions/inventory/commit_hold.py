@@ -1,10 +1,14 @@
 """Keep what is held for an order, once it is paid for (INV-005)."""
 
+from collections.abc import Sequence
+
 from shared.inventory.events import CommitHold, HoldCommitted, HoldExpired
-from shared.inventory.holds import Status, commit, expire, lock_hold
+from shared.inventory.holds import Status, commit, expire, lock_holds, lock_stock
 from shared.inventory.status import STATUS_EVENTS
 from shared.inventory.tables import hold_lines, holds, items, locations, stock
 from shared.runtime import Work, on_event
+
+KEPT = (Status.COMMITTED, Status.SHIPPED)
 
 
 @on_event(
@@ -13,21 +17,25 @@ from shared.runtime import Work, on_event
     writes=[items, holds, hold_lines, stock],
     emits=[HoldCommitted, HoldExpired, *STATUS_EVENTS],
     warm=True,
+    together=64,
 )
-async def commit_hold(command: CommitHold, work: Work) -> None:
+async def commit_hold(commands: Sequence[CommitHold], work: Work) -> None:
     """A hold whose time is over is given back here and now, so that the answer is true whenever the timer comes.
 
     What has left already was committed. Anything else is answered as expired: there is nothing to commit.
     """
-    hold = await lock_hold(work, command.order_id)
-    match hold and hold.status:
-        case Status.COMMITTED | Status.SHIPPED:
-            work.emit(HoldCommitted(order_id=command.order_id))
-        case Status.HELD if hold and hold.expires_at > work.now:
-            await commit(work, command.order_id)
-            work.emit(HoldCommitted(order_id=command.order_id))
-        case Status.HELD:
-            await expire(work, [command.order_id])
-            work.emit(HoldExpired(order_id=command.order_id))
-        case _:
-            work.emit(HoldExpired(order_id=command.order_id))
+    known = await lock_holds(work, {command.order_id for command in commands})
+    held = {order_id: hold.expires_at > work.now for order_id, hold in known.items() if hold.status is Status.HELD}
+    living = [order_id for order_id, lives in held.items() if lives]
+    over = [order_id for order_id, lives in held.items() if not lives]
+    if living and over:
+        await lock_stock(work, list(held))
+    if living:
+        await commit(work, living)
+    if over:
+        await expire(work, over)
+    for command in commands:
+        hold = known.get(command.order_id)
+        kept = hold is not None and (hold.status in KEPT or held.get(command.order_id, False))
+        answer = HoldCommitted if kept else HoldExpired
+        work.emit(answer(order_id=command.order_id), because=command)

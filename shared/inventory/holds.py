@@ -4,7 +4,7 @@ An order has one hold, ever. Its row outlives it, so that a command that comes a
 hold ended. It is locked before the stock that it holds; as long as it is, nobody else changes its lines.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -54,6 +54,13 @@ class Line(NamedTuple):
     backordered: int
 
 
+HOLDS = text("""
+select order_id, status, expires_at, shortages from inventory.holds
+where order_id = any(cast(:orders as uuid[]))
+order by order_id
+for update
+""")
+
 HOLD = text("select status, expires_at, shortages from inventory.holds where order_id = :order_id for update")
 
 LINES = text("""
@@ -79,8 +86,9 @@ COMMIT = text("""
 with locked as materialized (
   select l.sku, l.location, l.open
   from (
-    select sku, location, quantity - released - shipped as open
-    from inventory.hold_lines where order_id = :order_id and released + shipped < quantity
+    select sku, location, sum(quantity - released - shipped)::bigint as open
+    from inventory.hold_lines where order_id = any(cast(:orders as uuid[])) and released + shipped < quantity
+    group by sku, location
     order by sku, location
   ) l
   cross join lateral (
@@ -92,7 +100,7 @@ with locked as materialized (
   from locked l
   where s.sku = l.sku and s.location = l.location
 )
-update inventory.holds set status = 'COMMITTED', updated_at = :now where order_id = :order_id
+update inventory.holds set status = 'COMMITTED', updated_at = :now where order_id = any(cast(:orders as uuid[]))
 """)
 
 _GIVE_BACK = """
@@ -160,6 +168,12 @@ async def lock_hold(work: Work, order_id: UUID) -> Hold | None:
     return row and Hold(Status(row.status), row.expires_at, row.shortages)
 
 
+async def lock_holds(work: Work, orders: Collection[UUID]) -> dict[UUID, Hold]:
+    """Those of the orders that have one."""
+    rows = await work.db.all(HOLDS, orders=sorted(orders))
+    return {row.order_id: Hold(Status(row.status), row.expires_at, row.shortages) for row in rows}
+
+
 async def lines_of(work: Work, orders: Sequence[UUID]) -> list[Line]:
     return [Line(*row) for row in await work.db.all(LINES, orders=orders)]
 
@@ -184,9 +198,14 @@ async def _lock_stock_of(work: Work, orders: Sequence[UUID]) -> tuple[Items, lis
     return items, [Line(*row) for row in await lines.all()]
 
 
-async def commit(work: Work, order_id: UUID) -> None:
-    """The hold is locked, and HELD."""
-    await work.db.send(COMMIT, order_id=order_id, now=work.now)
+async def commit(work: Work, orders: Sequence[UUID]) -> None:
+    """The holds are locked, and all HELD."""
+    await work.db.send(COMMIT, orders=orders, now=work.now)
+
+
+async def lock_stock(work: Work, orders: Sequence[UUID]) -> None:
+    """All stock of the SKUs that the holds have: for who changes some of it in one way, and then some in another."""
+    await work.db.send(LOCK_STOCK, orders=orders)
 
 
 async def extend(work: Work, order_id: UUID, expires_at: datetime) -> None:

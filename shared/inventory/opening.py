@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from shared.inventory.allocation import Taken
 from shared.inventory.events import AllocationRule
-from shared.inventory.holds import Hold, Status
+from shared.inventory.holds import Hold, Status, lock_holds
 from shared.inventory.items import Items, Level, items_of, read_items
 from shared.inventory.metrics import LOCK_WAIT
 from shared.inventory.status import tell
@@ -50,13 +50,6 @@ select (select array_agg(order_id) from opened) as orders,
   array_agg(sku) as skus, array_agg(location) as locations, (select allocation from inventory.policy) as rule,
   extract(epoch from clock_timestamp() - statement_timestamp())::float8 as waited_s
 from locked
-""")
-
-KNOWN = text("""
-select order_id, status, expires_at, shortages from inventory.holds
-where order_id = any(cast(:orders as uuid[]))
-order by order_id
-for update
 """)
 
 LOCK = text("""
@@ -106,8 +99,7 @@ async def open_holds(work: Work, expiries: Mapping[UUID, datetime], skus: Sequen
     opened, known = set(found.orders or ()), {}
     rows, rule = await reading.all(), found.rule
     if len(opened) < len(orders):
-        holds = await work.db.all(KNOWN, orders=[order for order in orders if order not in opened])
-        known = {row.order_id: Hold(Status(row.status), row.expires_at, row.shortages) for row in holds}
+        known = await lock_holds(work, set(orders) - opened)
         if opened:
             locking = work.db.enqueue(LOCK, skus=skus)
             rows = await read_items(work, skus).all()

@@ -23,9 +23,9 @@ A, B, C, D = (UUID(int=0xB0 + number) for number in range(4))
 def together(endpoint_of: Callable[..., Endpoint[Any]], db: Books) -> Together:
     """Delivers the commands at once, in this order, to one process; all are applied by one transaction."""
 
-    async def together(*commands: HoldStock) -> None:
+    async def together(*commands: HoldStock | CommitHold) -> None:
         before = await db.value("select count(distinct xmin::text) from platform.inbox")
-        endpoint = endpoint_of(hold_stock)
+        endpoint = endpoint_of(commit_hold if isinstance(commands[0], CommitHold) else hold_stock)
         sent = [delivered(command) for command in commands]
         answers = await asyncio.gather(*(endpoint.handle("POST", "/", b"", *one) for one in sent))
         assert {answer.status for answer in answers} == {204}
@@ -105,3 +105,25 @@ async def test_one_that_fails_is_alone_in_that(
     assert [answer.status for answer in answers] == [204, 503, 204]
     assert await told(db) == [(0, "held"), (2, "held")]
     assert await level(db, "mug") == (5, 2, 0, 0)
+
+
+async def test_commits_of_several_orders_are_one_transaction(together: Together, stocked: Stocked, db: Books) -> None:
+    await stocked("mug", on_hand=5)
+    await stocked("tea", on_hand=5)
+    await together(hold(A, mug=1, tea=2), hold(B, mug=2), hold(C, tea=1))
+    await db.run("update inventory.holds set expires_at = now() where order_id = %(id)s", id=C)
+    await db.run("delete from platform.outbox")
+    await together(*(CommitHold(order_id=order) for order in (D, C, B, A, B)))
+
+    assert await told(db) == [(3, "expired"), (2, "expired"), (1, "committed"), (0, "committed"), (1, "committed")]
+    assert (await level(db, "mug"), await level(db, "tea")) == ((5, 0, 3, 0), (5, 0, 2, 0))
+    kept = await db.all("select order_id, status from inventory.holds order by order_id")
+    assert [tuple(row) for row in kept] == [(A, "COMMITTED"), (B, "COMMITTED"), (C, "EXPIRED")]
+
+
+async def test_what_was_committed_is_not_committed_again(together: Together, stocked: Stocked, db: Books) -> None:
+    await stocked("mug", on_hand=5)
+    await together(hold(A, mug=2))
+    await together(CommitHold(order_id=A), CommitHold(order_id=A))
+    await together(CommitHold(order_id=A))
+    assert await level(db, "mug") == (5, 0, 2, 0)
