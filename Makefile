@@ -8,11 +8,13 @@ TOOLS ?= browser promtool kn cluster
 BUYERS ?= 10000
 UNITS ?= 100
 TRANSACTIONS ?= 1000000
+RATE ?= 60
+MINUTES ?= 10
 # Test workers: as many as there are processors, from two to four.
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -lt 2 ] && n=2; [ $$n -gt 4 ] && n=4; echo $$n)
 export PORT
 
-.PHONY: help run demo reset test test-tools check fmt bench bench-large bench-inventory bench-ledger sell-out locks products search-quality stock-model new generate lock deploy undeploy .setup
+.PHONY: help run demo reset test test-tools check fmt bench bench-large bench-inventory bench-ledger bench-growth load sell-out locks products search-quality stock-model new generate lock deploy undeploy .setup
 
 help: ## List what can be done
 	@echo "kn-shop: make TARGET"
@@ -58,6 +60,12 @@ bench-inventory: .setup ## Measure holds of one hot SKU and what inventory's fun
 
 bench-ledger: .setup ## Measure the ledger of stock with ten million entries: ARGS="--count 10000000 --keep DIR"
 	@$(PY) -m tests.performance.ledger $(ARGS)
+
+bench-growth: .setup ## Count what an order touches of Postgres among a thousand orders and a million: ARGS="--orders N"
+	@$(PY) -m tests.performance.growth $(ARGS)
+
+load: .setup ## Place orders at a steady rate: RATE=60 MINUTES=10
+	@$(PY) -m tests.performance.load --rate $(RATE) --minutes $(MINUTES) $(ARGS)
 
 sell-out: .setup ## Sell few units to many buyers while processes are killed: BUYERS=10000 UNITS=100 ARGS="--seed 1"
 	@$(PY) -m tests.faults.sell_out "$(BUYERS)" "$(UNITS)" $(ARGS)

@@ -57,7 +57,7 @@ async def orders(running: Shop, carrier: str, scale: int) -> tuple[list[Figures]
             assert await place(prefer="wait=10") == "captured"
 
         for sku in SKUS:
-            await _stock_up(http, running.token("admin"), sku)
+            await stock_up(http, running.token("admin"), sku)
         with running.database() as books:
 
             def counted(sql: str) -> int:
@@ -82,7 +82,7 @@ async def orders(running: Shop, carrier: str, scale: int) -> tuple[list[Figures]
     return [stream, single], hops
 
 
-async def _stock_up(http: aiohttp.ClientSession, admin: str, sku: str) -> None:
+async def stock_up(http: aiohttp.ClientSession, admin: str, sku: str) -> None:
     headers = {"authorization": f"Bearer {admin}", "idempotency-key": str(uuid4())}
     async with http.get(f"/v1/stock/{sku}", headers=headers) as answer:
         location = (await answer.json())["locations"][0]["location"]
