@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from shared.catalog.tables import sales
-from shared.orders.events import OrderCompleted
+from shared.orders.events import OrderConfirmed
 from shared.orders.tables import order_lines
 from shared.runtime import Work, on_event
 
@@ -14,7 +14,7 @@ on conflict (sku) do update set units = s.units + excluded.units, ranked = false
 """)
 
 
-@on_event(OrderCompleted, reads=[order_lines], writes=[sales])
-async def count_sales(event: OrderCompleted, work: Work) -> None:
+@on_event(OrderConfirmed, reads=[order_lines], writes=[sales])
+async def count_sales(event: OrderConfirmed, work: Work) -> None:
     """What comes back later stays counted: it was sold."""
     await work.db.send(COUNT, order_id=event.order_id)

@@ -4,16 +4,20 @@ from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
+from sqlalchemy import text
 
+from shared.inventory.events import ReleaseHold
+from shared.orders.audit import record
 from shared.orders.events import OrderCancelling
 from shared.orders.problems import CannotCancel, UnknownOrder
-from shared.orders.progress import cancel, lock
-from shared.orders.saga import CANCEL
-from shared.orders.tables import order_lines, orders, saga_moves, sagas
+from shared.orders.progress import lock_all
+from shared.orders.tables import audit, order_lines, orders, saga_moves, sagas
 from shared.orders.views import OrderView, read_order, settled
-from shared.payments.events import RefundPayment
+from shared.payments.events import RefundPayment, VoidPayment
 from shared.runtime import Request, Work, http
 from shared.vocabulary import Line
+
+CAME_BACK = text("select exists (select from orders.order_lines where order_id = :order_id and returned_quantity > 0)")
 
 
 class CancelOrder(Request):
@@ -24,19 +28,29 @@ class CancelOrder(Request):
 @http(
     "POST /v1/orders/{order_id}/cancel",
     status=202,
-    role=("customer", "admin"),
+    role=("customer", "admin", "operator"),
     idempotent=True,
     wait=settled,
     reads=[order_lines],
-    writes=[orders, sagas, saga_moves],
-    emits=[OrderCancelling, RefundPayment],
+    writes=[orders, sagas, saga_moves, audit],
+    emits=[OrderCancelling, VoidPayment, RefundPayment, ReleaseHold],
 )
 async def cancel_order(request: CancelOrder, work: Work) -> OrderView:
-    """Raises UnknownOrder, also for somebody else's; CannotCancel when it has ended, is ending, or goods came back."""
-    standing = await lock(work, request.order_id, with_order=True)
-    if standing is None or not (standing.customer_id == work.caller.subject or work.caller.has("admin")):
-        raise UnknownOrder(order_id=request.order_id)
-    if standing.state not in CANCEL or standing.refunded_minor:
-        raise CannotCancel(order_id=request.order_id, status_now=standing.status)
-    await cancel(work, standing, request.reason)
-    return await read_order(work, request.order_id)
+    """Until the first goods are on their way; of lines that were cancelled before, the rest is given back.
+
+    Raises UnknownOrder, also for somebody else's; CannotCancel when it has ended, is ending, or goods have left or
+    came back.
+    """
+    order_id = request.order_id
+    locked = await lock_all(work, [order_id], with_order=True)
+    at = locked.standings.get(order_id)
+    insider = work.caller.has("admin", "operator")
+    if at is None or not (at.customer_id == work.caller.subject or insider):
+        raise UnknownOrder(order_id=order_id)
+    gone = at.fulfilment != "unfulfilled" or await work.db.value(CAME_BACK, order_id=order_id)
+    if gone or not locked.steer(order_id, OrderCancelling, request.reason):
+        raise CannotCancel(order_id=order_id, status_now=at.status)
+    await locked.save()
+    if at.customer_id != work.caller.subject:
+        await record(work, "order.cancelled", order_id, reason=request.reason, state=at.state.value)
+    return await read_order(work, order_id)

@@ -1,7 +1,7 @@
 """Check what must hold whatever happens: the shop's books against each other, and against the provider's own."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 from pydantic import BaseModel, ConfigDict
@@ -20,7 +20,7 @@ from shared.inventory.tables import (
     transfers,
 )
 from shared.inventory.tables import ledger as stock_ledger
-from shared.orders.saga import CANCEL, FINAL, SAGA, START, Ending, State, end, status_of
+from shared.orders.saga import COMPLETED, FINAL, SAGA, START, STEERED, Ending, State, end, status_of
 from shared.orders.tables import order_lines, orders, return_lines, saga_moves, sagas
 from shared.payments.tables import attempts as payment_attempts
 from shared.payments.tables import ledger as payment_ledger
@@ -43,15 +43,17 @@ from payments.payments
 
 MOVES = [
     f"OrderCreated//{START}",
-    *(f"OrderCancelling/{at}/{to}" for at, to in CANCEL.items()),
     *(
         f"{move.when.__name__}/{move.at}/{to}"
-        for move in SAGA
-        for to in ([move.to] if move.to else [end("rejected")[0], end("cancelled")[0]])
+        for move in (*SAGA, *STEERED)
+        for to in ([move.to] if move.to else [end(ending)[0] for ending in get_args(Ending)])
     ),
 ]
-ENDINGS: tuple[Ending | None, ...] = (None, "rejected", "cancelled")
-STATUSES = [f"{state}/{ending or ''}/{status_of(state, ending)}" for state in State for ending in ENDINGS]
+ENDINGS: tuple[Ending | None, ...] = (None, *get_args(Ending))
+STATUSES = [
+    f"{COMPLETED}//completed",
+    *(f"{state}/{ending or ''}/{status_of(state, ending)}" for state in State for ending in ENDINGS),
+]
 
 TIMEOUT_S = 4.0
 

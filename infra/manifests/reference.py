@@ -7,16 +7,21 @@ from infra.manifests import Files
 from infra.manifests.services import scale
 from infra.manifests.triggers import topics
 from shared.orders.saga import (
-    CANCEL,
+    CONSUMED,
+    EARLY,
     FINAL,
     SAGA,
     START,
+    STEERED,
     WAITS_FOR,
     Ending,
     Move,
+    State,
     end,
+    reaction,
     successors,
 )
+from shared.runtime import Event
 from shared.runtime.declare import Declaration, Http, OnEvent, Timer
 
 NOTE = "<!-- Generated from the declarations in functions/ by `python -m infra.manifests generate`. -->\n"
@@ -117,27 +122,41 @@ def _saga() -> Iterator[str]:
     yield "```mermaid"
     yield "stateDiagram-v2"
     yield f"  [*] --> {START.value}"
-    for move in SAGA:
+    for move in (*SAGA, *STEERED):
         for to in [move.to] if move.to else sorted({*successors(move.at)} & FINAL):
             yield f"  {move.at.value} --> {to.value}: {move.when.__name__}"
-    for at, to in CANCEL.items():
-        yield f"  {at.value} --> {to.value}: cancelled"
     for state in sorted(FINAL):
         yield f"  {state.value} --> [*]"
     yield "```\n"
-    yield "| When | At | Moves to | Asks for | Says | Because |"
-    yield "|---|---|---|---|---|---|"
-    for move in SAGA:
-        yield _move(move)
-    yield "\n## Cancelled by the customer or an admin\n"
-    yield "| At | Moves to |"
-    yield "|---|---|"
-    yield from (f"| {at.value} | {to.value} |" for at, to in CANCEL.items())
+    yield from _moves(SAGA, "When")
+    yield "\n## What people do\n"
+    yield "Customers pay with another card and cancel; operators cancel, retry and skip.\n"
+    yield from _moves(STEERED, "When")
     yield "\n## Waiting\n"
     yield "An answer that is overdue is asked for again, by the same command under the same key.\n"
     yield "| At | Waits for the answer to |"
     yield "|---|---|"
     yield from (f"| {at.value} | `{command.type}` |" for at, command in WAITS_FOR.items())
+    yield "\n## Every event at every state\n"
+    yield "Where it leads; *early*: kept until its state is there; empty: it comes too late, and changes nothing.\n"
+    yield f"| | {' | '.join(state.value.replace('_', ' ') for state in State)} |"
+    yield f"|---|{'---|' * len(State)}"
+    for event in CONSUMED:
+        yield f"| {event.__name__} | {' | '.join(_reaction(state, event) for state in State)} |"
+
+
+def _reaction(state: State, event: type[Event]) -> str:
+    leads = [move.to for move in SAGA if (move.when, move.at) == (event, state)]
+    if leads:
+        return " or ".join(to.value.replace("_", " ") if to else "as decided" for to in dict.fromkeys(leads))
+    return "*early*" if reaction(state, event) == EARLY else ""
+
+
+def _moves(moves: Iterable[Move], when: str) -> Iterator[str]:
+    yield f"| {when} | At | If | Moves to | Asks for | Says | Because |"
+    yield "|---|---|---|---|---|---|---|"
+    for move in moves:
+        yield _move(move)
 
 
 def _move(move: Move) -> str:
@@ -146,6 +165,7 @@ def _move(move: Move) -> str:
     cells = [
         f"`{move.when.type}`",
         move.at.value,
+        (move.only or "").replace("_", " "),
         to,
         f"`{move.ask.type}`" if move.ask else "",
         f"`{move.say.type}`" if move.say else "",

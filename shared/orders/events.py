@@ -1,6 +1,7 @@
 """What the orders domain says. Amounts are integer minor units of `currency`."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -43,11 +44,43 @@ class OrderConfirmed(
 class OrderCompleted(
     Event, type="shop.orders.order.completed.v1", topic="shop.orders", key="order_id", subject="order/{order_id}"
 ):
-    """The money is captured."""
+    """Everything is shipped or cancelled, and all money that is due is captured."""
 
     order_id: UUID
     currency: str
     total_minor: int
+
+
+class OrderAwaitingCustomer(
+    Event,
+    type="shop.orders.order.awaiting_customer.v1",
+    topic="shop.orders",
+    key="order_id",
+    subject="order/{order_id}",
+):
+    """Nothing goes on until the customer acts at the provider, or pays with another card."""
+
+    order_id: UUID
+    reason: Literal["action_required", "payment_declined"]
+    pay_by: datetime
+
+
+class OrderCardChanged(
+    Event, type="shop.orders.order.card_changed.v1", topic="shop.orders", key="order_id", subject="order/{order_id}"
+):
+    """The customer tries to pay anew; `attempt` counts from 1."""
+
+    order_id: UUID
+    attempt: int
+
+
+class OrderExpired(
+    Event, type="shop.orders.order.expired.v1", topic="shop.orders", key="order_id", subject="order/{order_id}"
+):
+    """It was not paid in time. No money and no stock is bound to it any more."""
+
+    order_id: UUID
+    reason: str
 
 
 class OrderRejected(
@@ -77,6 +110,26 @@ class SagaStuck(
     Event, type="shop.orders.saga.stuck.v1", topic="shop.orders", key="order_id", subject="order/{order_id}"
 ):
     """An operator is needed: the saga cannot go on by itself."""
+
+    order_id: UUID
+    state: str
+    reason: str
+
+
+class SagaRetried(
+    Event, type="shop.orders.saga.retried.v1", topic="shop.orders", key="order_id", subject="order/{order_id}"
+):
+    """An operator had the step tried again that had failed."""
+
+    order_id: UUID
+    state: str
+    reason: str
+
+
+class SagaSkipped(
+    Event, type="shop.orders.saga.skipped.v1", topic="shop.orders", key="order_id", subject="order/{order_id}"
+):
+    """An operator did by hand what the step could not do."""
 
     order_id: UUID
     state: str

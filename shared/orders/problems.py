@@ -20,3 +20,23 @@ class MixedCurrencies(Problem, status=422, title="The lines are priced in differ
 class CannotCancel(Problem, status=409, title="The order cannot be cancelled any more"):
     order_id: UUID
     status_now: str
+
+
+class CannotPay(Problem, status=409, title="The order does not wait for a payment"):
+    order_id: UUID
+    status_now: str
+
+
+class TooManyCards(Problem, status=409, title="No further card is tried for this order"):
+    order_id: UUID
+    at_most: int
+
+
+class NoSteering(Problem, status=409, title="Nothing of the kind can be done where the saga stands"):
+    order_id: UUID
+    state_now: str
+
+
+class SagaHasMoved(Problem, status=409, title="The saga has moved on from the state that was seen"):
+    order_id: UUID
+    state_now: str

@@ -1,16 +1,17 @@
-"""An order's way to its end, as a table: when this happens, at that state, it moves there and asks for this.
+"""An order's saga: what happens when, as tables that read from top to bottom.
 
-Capture is the pivot: before it a failure is compensated, after it only refunded. `reaction` has an answer for every
-(state, event): a move, or EARLY (the state it belongs to can still be reached), or STALE.
+Every state that is not final waits for an answer of inventory or payments, or for the customer. An answer that its
+state does not know is either early, and kept until its state is there, or stale, and changes nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import Literal, get_args
 
 from shared.inventory.events import (
     CommitHold,
+    ExtendHold,
     HoldCommitted,
     HoldExpired,
     HoldRejected,
@@ -20,17 +21,22 @@ from shared.inventory.events import (
     StockHeld,
 )
 from shared.orders.events import (
+    OrderAwaitingCustomer,
     OrderCancelled,
     OrderCancelling,
-    OrderCompleted,
+    OrderCardChanged,
     OrderConfirmed,
+    OrderExpired,
     OrderRejected,
+    SagaRetried,
+    SagaSkipped,
     SagaStuck,
 )
 from shared.payments.events import (
     AuthorizePayment,
     CaptureFailed,
     CapturePayment,
+    PaymentActionRequired,
     PaymentAuthorized,
     PaymentCaptured,
     PaymentDeclined,
@@ -48,6 +54,7 @@ from shared.runtime import Event
 class State(StrEnum):
     HOLDING = auto()
     AUTHORIZING = auto()
+    AWAITING_CUSTOMER = auto()
     COMMITTING = auto()
     CAPTURING = auto()
     COMPLETED = auto()
@@ -59,6 +66,7 @@ class State(StrEnum):
     REFUNDING = auto()
     RELEASING = auto()
     REJECTED = auto()
+    EXPIRED = auto()
     CANCELLED = auto()
     NEEDS_ATTENTION = auto()
 
@@ -66,6 +74,7 @@ class State(StrEnum):
 (
     HOLDING,
     AUTHORIZING,
+    AWAITING_CUSTOMER,
     COMMITTING,
     CAPTURING,
     COMPLETED,
@@ -77,21 +86,31 @@ class State(StrEnum):
     REFUNDING,
     RELEASING,
     REJECTED,
+    EXPIRED,
     CANCELLED,
     NEEDS_ATTENTION,
 ) = State
 
 START = HOLDING
-FINAL = frozenset({COMPLETED, REJECTED, CANCELLED, NEEDS_ATTENTION})
+FINAL = frozenset({COMPLETED, REJECTED, EXPIRED, CANCELLED, NEEDS_ATTENTION})
 
-Ending = Literal["rejected", "cancelled"]
-Payment = Literal["none", "authorized", "captured", "declined", "voided", "refunded"]
-Status = Literal["pending", "confirmed", "rejected", "cancelling", "cancelled"]
+Ending = Literal["rejected", "expired", "cancelled"]
+Payment = Literal["none", "action_required", "authorized", "captured", "declined", "voided", "refunded"]
+Status = Literal[
+    "pending", "awaiting_customer", "confirmed", "completed", "rejected", "expired", "cancelling", "cancelled"
+]
+Trait = Literal["waits", "at_shipment", "costs_nothing", "void_failed", "refund_failed"]
+"""What an order can be, where that makes a difference: it waits for another card after a decline, is paid at shipment,
+has nothing (left) to pay back, or got stuck where a void or a refund was refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """`ending` (with its reason) is decided where a compensation begins; a move to ENDING goes to what was decided."""
+    """`ending` (with its reason) is decided where a compensation begins; a move to ENDING goes to what was decided.
+
+    Of several moves for the same event at the same state the first is made whose trait the order has, or that needs
+    none.
+    """
 
     when: type[Event]
     at: State
@@ -101,54 +120,78 @@ class Move:
     payment: Payment | None = None
     ending: Ending | None = None
     reason: str | None = None
+    only: Trait | None = None
 
 
 ENDING = None
 
 # fmt: off
 SAGA = (
-    #    when this happens   at                        moves to                  and asks for           says
-    Move(StockHeld,          HOLDING,                  AUTHORIZING,              ask=AuthorizePayment),
-    Move(HoldRejected,       HOLDING,                  REJECTED,                 say=OrderRejected, ending="rejected", reason="out_of_stock"),
-    Move(HoldExpired,        HOLDING,                  REJECTED,                 say=OrderRejected, ending="rejected", reason="hold_expired"),
-    Move(PaymentAuthorized,  AUTHORIZING,              COMMITTING,               ask=CommitHold, payment="authorized"),
-    Move(PaymentDeclined,    AUTHORIZING,              RELEASING,                ask=ReleaseHold, payment="declined", ending="rejected", reason="payment_declined"),
-    Move(HoldExpired,        AUTHORIZING,              CANCELLING_AUTHORIZATION, ending="rejected", reason="hold_expired"),
-    Move(HoldCommitted,      COMMITTING,               CAPTURING,                ask=CapturePayment, say=OrderConfirmed),
-    Move(HoldExpired,        COMMITTING,               VOIDING,                  ask=VoidPayment, ending="rejected", reason="hold_expired"),
-    Move(PaymentCaptured,    CAPTURING,                COMPLETED,                say=OrderCompleted, payment="captured"),
-    Move(CaptureFailed,      CAPTURING,                VOIDING,                  ask=VoidPayment, say=OrderCancelling, ending="cancelled", reason="capture_failed"),
+    #    when this happens     at                        moves to                  and asks for           says
+    Move(StockHeld,            HOLDING,                  AUTHORIZING,              ask=AuthorizePayment),
+    Move(HoldRejected,         HOLDING,                  REJECTED,                 say=OrderRejected, ending="rejected", reason="out_of_stock"),
+    Move(HoldExpired,          HOLDING,                  EXPIRED,                  say=OrderExpired, ending="expired", reason="hold_expired"),
+    Move(PaymentAuthorized,    AUTHORIZING,              COMMITTING,               ask=CommitHold, payment="authorized"),
+    Move(PaymentActionRequired, AUTHORIZING,             AWAITING_CUSTOMER,        say=OrderAwaitingCustomer, payment="action_required"),
+    Move(PaymentDeclined,      AUTHORIZING,              AWAITING_CUSTOMER,        say=OrderAwaitingCustomer, payment="declined", only="waits"),
+    Move(PaymentDeclined,      AUTHORIZING,              RELEASING,                ask=ReleaseHold, payment="declined", ending="rejected", reason="payment_declined"),
+    Move(HoldExpired,          AUTHORIZING,              CANCELLING_AUTHORIZATION, ending="expired", reason="hold_expired"),
+    Move(PaymentAuthorized,    AWAITING_CUSTOMER,        COMMITTING,               ask=CommitHold, payment="authorized"),
+    Move(PaymentDeclined,      AWAITING_CUSTOMER,        AWAITING_CUSTOMER,        say=OrderAwaitingCustomer, payment="declined", only="waits"),
+    Move(PaymentDeclined,      AWAITING_CUSTOMER,        RELEASING,                ask=ReleaseHold, payment="declined", ending="rejected", reason="payment_declined"),
+    Move(HoldExpired,          AWAITING_CUSTOMER,        VOIDING,                  ask=VoidPayment, ending="expired", reason="unpaid"),
+    Move(HoldCommitted,        COMMITTING,               COMPLETED,                say=OrderConfirmed, only="at_shipment"),
+    Move(HoldCommitted,        COMMITTING,               CAPTURING,                ask=CapturePayment, say=OrderConfirmed),
+    Move(HoldExpired,          COMMITTING,               VOIDING,                  ask=VoidPayment, ending="expired", reason="hold_expired"),
+    Move(PaymentCaptured,      CAPTURING,                COMPLETED,                payment="captured"),
+    Move(CaptureFailed,        CAPTURING,                VOIDING,                  ask=VoidPayment, say=OrderCancelling, ending="cancelled", reason="capture_failed"),
 
     # cancelled while an answer was on its way: wait for it, then give back what it brought
-    Move(StockHeld,          CANCELLING_HOLD,          RELEASING,                ask=ReleaseHold),
-    Move(HoldRejected,       CANCELLING_HOLD,          CANCELLED,                say=OrderCancelled),
-    Move(HoldExpired,        CANCELLING_HOLD,          CANCELLED,                say=OrderCancelled),
-    Move(PaymentAuthorized,  CANCELLING_AUTHORIZATION, VOIDING,                  ask=VoidPayment, payment="authorized"),
-    Move(PaymentDeclined,    CANCELLING_AUTHORIZATION, RELEASING,                ask=ReleaseHold, payment="declined"),
-    Move(HoldCommitted,      CANCELLING_COMMIT,        VOIDING,                  ask=VoidPayment),
-    Move(HoldExpired,        CANCELLING_COMMIT,        VOIDING,                  ask=VoidPayment),
-    Move(PaymentCaptured,    CANCELLING_CAPTURE,       REFUNDING,                ask=RefundPayment, payment="captured"),
-    Move(CaptureFailed,      CANCELLING_CAPTURE,       VOIDING,                  ask=VoidPayment),
+    Move(StockHeld,            CANCELLING_HOLD,          RELEASING,                ask=ReleaseHold),
+    Move(HoldRejected,         CANCELLING_HOLD,          CANCELLED,                say=OrderCancelled),
+    Move(HoldExpired,          CANCELLING_HOLD,          CANCELLED,                say=OrderCancelled),
+    Move(PaymentAuthorized,    CANCELLING_AUTHORIZATION, VOIDING,                  ask=VoidPayment, payment="authorized"),
+    Move(PaymentActionRequired, CANCELLING_AUTHORIZATION, VOIDING,                 ask=VoidPayment, payment="action_required"),
+    Move(PaymentDeclined,      CANCELLING_AUTHORIZATION, RELEASING,                ask=ReleaseHold, payment="declined"),
+    Move(HoldCommitted,        CANCELLING_COMMIT,        VOIDING,                  ask=VoidPayment),
+    Move(HoldExpired,          CANCELLING_COMMIT,        VOIDING,                  ask=VoidPayment),
+    Move(PaymentCaptured,      CANCELLING_CAPTURE,       RELEASING,                ask=ReleaseHold, payment="captured", only="costs_nothing"),
+    Move(PaymentCaptured,      CANCELLING_CAPTURE,       REFUNDING,                ask=RefundPayment, payment="captured"),
+    Move(CaptureFailed,        CANCELLING_CAPTURE,       VOIDING,                  ask=VoidPayment),
 
     # the compensations
-    Move(PaymentVoided,      VOIDING,                  RELEASING,                ask=ReleaseHold, payment="voided"),
-    Move(VoidFailed,         VOIDING,                  NEEDS_ATTENTION,          say=SagaStuck, reason="void_failed"),
-    Move(RefundSucceeded,    REFUNDING,                RELEASING,                ask=ReleaseHold, payment="refunded"),
-    Move(RefundFailed,       REFUNDING,                NEEDS_ATTENTION,          say=SagaStuck, reason="refund_failed"),
-    Move(HoldReleased,       RELEASING,                ENDING),
+    Move(PaymentVoided,        VOIDING,                  RELEASING,                ask=ReleaseHold, payment="voided"),
+    Move(VoidFailed,           VOIDING,                  NEEDS_ATTENTION,          say=SagaStuck, reason="void_failed"),
+    Move(RefundSucceeded,      REFUNDING,                RELEASING,                ask=ReleaseHold, payment="refunded"),
+    Move(RefundFailed,         REFUNDING,                NEEDS_ATTENTION,          say=SagaStuck, reason="refund_failed"),
+    Move(HoldReleased,         RELEASING,                ENDING),
 )
 
-CANCEL = {  # cancelled at: moves to
-    HOLDING:     CANCELLING_HOLD,
-    AUTHORIZING: CANCELLING_AUTHORIZATION,
-    COMMITTING:  CANCELLING_COMMIT,
-    CAPTURING:   CANCELLING_CAPTURE,
-    COMPLETED:   REFUNDING,
-}
+STEERED = (
+    #    when a person does     at                        moves to                  and asks for           says
+    Move(OrderCardChanged,     AWAITING_CUSTOMER,        AUTHORIZING,              ask=AuthorizePayment, say=OrderCardChanged),
+
+    Move(OrderCancelling,      HOLDING,                  CANCELLING_HOLD,          say=OrderCancelling, ending="cancelled"),
+    Move(OrderCancelling,      AUTHORIZING,              CANCELLING_AUTHORIZATION, say=OrderCancelling, ending="cancelled"),
+    Move(OrderCancelling,      AWAITING_CUSTOMER,        VOIDING,                  ask=VoidPayment, say=OrderCancelling, ending="cancelled"),
+    Move(OrderCancelling,      COMMITTING,               CANCELLING_COMMIT,        say=OrderCancelling, ending="cancelled"),
+    Move(OrderCancelling,      CAPTURING,                CANCELLING_CAPTURE,       say=OrderCancelling, ending="cancelled"),
+    Move(OrderCancelling,      COMPLETED,                VOIDING,                  ask=VoidPayment, say=OrderCancelling, ending="cancelled", only="at_shipment"),
+    Move(OrderCancelling,      COMPLETED,                RELEASING,                ask=ReleaseHold, say=OrderCancelling, ending="cancelled", only="costs_nothing"),
+    Move(OrderCancelling,      COMPLETED,                REFUNDING,                ask=RefundPayment, say=OrderCancelling, ending="cancelled"),
+
+    Move(SagaRetried,          NEEDS_ATTENTION,          VOIDING,                  ask=VoidPayment, say=SagaRetried, only="void_failed"),
+    Move(SagaRetried,          NEEDS_ATTENTION,          REFUNDING,                ask=RefundPayment, say=SagaRetried, only="refund_failed"),
+    Move(SagaSkipped,          NEEDS_ATTENTION,          RELEASING,                ask=ReleaseHold, say=SagaSkipped, payment="voided", only="void_failed"),
+    Move(SagaSkipped,          NEEDS_ATTENTION,          RELEASING,                ask=ReleaseHold, say=SagaSkipped, payment="refunded", only="refund_failed"),
+    Move(SagaSkipped,          VOIDING,                  RELEASING,                ask=ReleaseHold, say=SagaSkipped, payment="voided"),
+    Move(SagaSkipped,          REFUNDING,                RELEASING,                ask=ReleaseHold, say=SagaSkipped, payment="refunded"),
+)
 
 WAITS_FOR: dict[State, type[Event]] = {  # at: the command whose answer is awaited; asked again, under the same key, when it is overdue
     HOLDING:                  HoldStock,
     AUTHORIZING:              AuthorizePayment,
+    AWAITING_CUSTOMER:        ExtendHold,
     COMMITTING:               CommitHold,
     CAPTURING:                CapturePayment,
     CANCELLING_HOLD:          HoldStock,
@@ -168,6 +211,7 @@ Answered = (
     | HoldExpired
     | HoldReleased
     | PaymentAuthorized
+    | PaymentActionRequired
     | PaymentDeclined
     | PaymentCaptured
     | CaptureFailed
@@ -181,14 +225,40 @@ Answered = (
 
 CONSUMED: tuple[type[Event], ...] = get_args(Answered)
 ASKED = tuple(dict.fromkeys(WAITS_FOR.values()))
-SAID = (OrderConfirmed, OrderCompleted, OrderRejected, OrderCancelling, OrderCancelled, SagaStuck)
+SAID = (
+    OrderAwaitingCustomer,
+    OrderConfirmed,
+    OrderRejected,
+    OrderExpired,
+    OrderCancelling,
+    OrderCancelled,
+    SagaStuck,
+)
+
+ANSWERS: dict[type[Event], type[Event]] = {  # what answers a command that has a key: the command
+    PaymentAuthorized: AuthorizePayment,
+    PaymentActionRequired: AuthorizePayment,
+    PaymentDeclined: AuthorizePayment,
+    PaymentCaptured: CapturePayment,
+    CaptureFailed: CapturePayment,
+    PaymentVoided: VoidPayment,
+    VoidFailed: VoidPayment,
+    RefundSucceeded: RefundPayment,
+    RefundFailed: RefundPayment,
+}
 
 STALE: Literal["stale"] = "stale"
 EARLY: Literal["early"] = "early"
 
-_moves = {(move.when, move.at): move for move in SAGA}
+CANCELLABLE = frozenset(move.at for move in STEERED if move.when is OrderCancelling)
+
+_moves: dict[tuple[type[Event], State], list[Move]] = {}
+for _move in (*SAGA, *STEERED):
+    _moves.setdefault((_move.when, _move.at), []).append(_move)
+
 _ends: dict[Ending, tuple[State, type[Event]]] = {
     "rejected": (REJECTED, OrderRejected),
+    "expired": (EXPIRED, OrderExpired),
     "cancelled": (CANCELLED, OrderCancelled),
 }
 
@@ -199,12 +269,10 @@ def end(ending: Ending) -> tuple[State, type[Event]]:
 
 
 def successors(state: State) -> Iterator[State]:
-    """Where one move or a cancellation leads from `state`."""
-    for move in SAGA:
-        if move.at is state:
-            yield from (REJECTED, CANCELLED) if move.to is ENDING else (move.to,)
-    if state in CANCEL:
-        yield CANCEL[state]
+    """Where one move leads from `state`, but for those by which an operator leads on from an end."""
+    for move in (*SAGA, *STEERED):
+        if move.at is state and state is not NEEDS_ATTENTION:
+            yield from [to for to, _ in _ends.values()] if move.to is ENDING else [move.to]
 
 
 def _reachable(state: State) -> frozenset[State]:
@@ -221,23 +289,32 @@ def _reachable(state: State) -> frozenset[State]:
 REACHABLE = {state: _reachable(state) for state in State}
 
 
-def reaction(state: State, event: type[Event]) -> Move | Literal["stale", "early"]:
-    if move := _moves.get((event, state)):
-        return move
+def reaction(state: State, event: type[Event], traits: Collection[Trait] = ()) -> Move | Literal["stale", "early"]:
+    """What `event` does at `state` to an order that has these traits."""
+    for move in _moves.get((event, state), ()):
+        if move.only is None or move.only in traits:
+            return move
     belongs_to = {at for when, at in _moves if when is event}
     return STALE if belongs_to.isdisjoint(REACHABLE[state]) else EARLY
 
 
 def status_of(state: State, ending: Ending | None) -> Status:
-    """What a customer is told. A compensation that leads to a rejection is still `pending` until it is done."""
+    """What a customer is told. A compensation that leads to a rejection is still `pending` until it is done.
+
+    A confirmed order becomes `completed` by its fulfilment, which the saga has no part in.
+    """
     match state:
         case State.HOLDING | State.AUTHORIZING | State.COMMITTING:
             return "pending"
+        case State.AWAITING_CUSTOMER:
+            return "awaiting_customer"
         case State.CAPTURING | State.COMPLETED:
             return "confirmed"
         case State.REJECTED:
             return "rejected"
+        case State.EXPIRED:
+            return "expired"
         case State.CANCELLED:
             return "cancelled"
         case _:
-            return "pending" if ending == "rejected" else "cancelling"
+            return "cancelling" if ending == "cancelled" else "pending"

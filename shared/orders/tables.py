@@ -98,6 +98,9 @@ sagas = Table(
     Column("asked", Integer, nullable=False),
     Column("deadline", DateTime(timezone=True)),
     Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("tries", JSONB, nullable=False),
+    Column("stuck", Text),
+    Column("action_url", Text),
 )
 
 saga_moves = Table(

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, select
 
 from shared.orders.events import OrderedLine
 from shared.orders.problems import UnknownOrder
-from shared.orders.saga import FINAL, Payment, Status
+from shared.orders.saga import AWAITING_CUSTOMER, FINAL, Payment, Status
 from shared.orders.tables import order_lines, orders, sagas
 from shared.runtime import View, Work
 
@@ -30,6 +30,9 @@ class OrderSummary(View):
 
 
 class OrderView(OrderSummary):
+    """`action_url` is where the customer has to act, while the order waits for that."""
+
+    action_url: str | None = None
     lines: list[OrderedLine]
 
 
@@ -50,7 +53,7 @@ SUMMARY = select(
     (orders.c.version + sagas.c.moves - 1).label("version"),  # whatever the view shows moves one of the two
 ).select_from(_joined)
 
-ORDER = SUMMARY.add_columns(sagas.c.state).where(orders.c.id == bindparam("order_id"))
+ORDER = SUMMARY.add_columns(sagas.c.action_url).where(orders.c.id == bindparam("order_id"))
 
 LINES = (
     select(
@@ -67,6 +70,8 @@ LINES = (
 
 STATE = select(sagas.c.state).where(sagas.c.order_id == bindparam("order_id"))
 
+SETTLED = FINAL | {AWAITING_CUSTOMER}
+
 
 async def read_order(work: Work, order_id: UUID) -> OrderView:
     """The order, if the caller may see it: one's own, or any for admins and operators. Raises UnknownOrder."""
@@ -78,7 +83,7 @@ async def read_order(work: Work, order_id: UUID) -> OrderView:
 
 
 async def settled(view: OrderView, work: Work, last: bool) -> OrderView | None:
-    """The order afresh once its saga has ended, or at the last look; None before."""
-    if last or await work.db.value(STATE, order_id=view.id) in FINAL:
+    """The order afresh once its saga has ended or waits for the customer, or at the last look; None before."""
+    if last or await work.db.value(STATE, order_id=view.id) in SETTLED:
         return await read_order(work, view.id)
     return None

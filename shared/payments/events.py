@@ -4,6 +4,7 @@ Every command carries its own key, which is the provider's Idempotency-Key too: 
 Every command is answered by exactly one of its answers; PaymentUnknown says that the answer will come later.
 """
 
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -108,6 +109,21 @@ class PaymentDeclined(
     amount_minor: int
     currency: str
     code: str
+
+
+class PaymentActionRequired(
+    Event,
+    type="shop.payments.payment.action_required.v1",
+    topic="shop.payments",
+    key="order_id",
+    subject="payment/{order_id}",
+):
+    """The customer must do something at `action_url` first; PaymentAuthorized or PaymentDeclined follows."""
+
+    order_id: UUID
+    command_key: str
+    action_url: str
+    expires_at: datetime
 
 
 class PaymentCaptured(

@@ -234,7 +234,7 @@ CHECKS = (
         union all
         select o.id, null, null, null
         from orders.orders o left join inventory.holds h on h.order_id = o.id
-        where o.status = 'confirmed' and coalesce(h.status, '') not in ('COMMITTED', 'SHIPPED')
+        where o.status in ('confirmed', 'completed') and coalesce(h.status, '') not in ('COMMITTED', 'SHIPPED')
         """,
     ),
     Check(
@@ -267,22 +267,23 @@ CHECKS = (
     ),
     Check(
         "one_capture_per_order",
-        "An order has at most one capture that succeeded or still may.",
+        "An order that was to be paid at once has at most one capture that succeeded or still may.",
         """
-        select order_id, count(*) as captures from payments.attempts
+        select order_id, count(*) as captures
+        from payments.attempts a join orders.orders o on o.id = a.order_id and o.capture = 'now'
         where operation = 'capture' and state <> 'failed' and amount_minor is distinct from 0
         group by order_id having count(*) > 1
         """,
     ),
     Check(
         "completed_orders_are_paid",
-        "Of a completed order its total was captured, no more and no less.",
+        "Of an order that was to be paid at once its total was captured by the end of its saga, no more and no less.",
         """
         select o.id as order_id, o.total_minor, p.captured_minor
         from orders.orders o
         join orders.sagas s on s.order_id = o.id
         left join payments.payments p on p.order_id = o.id
-        where s.state = 'completed' and o.total_minor <> coalesce(p.captured_minor, 0)
+        where s.state = 'completed' and o.capture = 'now' and o.total_minor <> coalesce(p.captured_minor, 0)
         """,
     ),
     Check(
@@ -355,14 +356,15 @@ CHECKS = (
     ),
     Check(
         "nothing_is_bound_to_ended_orders",
-        "An order that ended without a sale holds no stock and no money.",
+        "An order that ended without a sale holds no stock and no money, unless a person has seen to that.",
         """
         select s.order_id, s.state, h.status as hold, p.authorized_minor, p.captured_minor, p.voided_minor,
           p.refunded_minor
         from orders.sagas s
         left join inventory.holds h using (order_id)
         left join payments.payments p using (order_id)
-        where s.state in ('rejected', 'cancelled')
+        where s.state in ('rejected', 'expired', 'cancelled')
+          and not exists (select from orders.saga_moves m where m.order_id = s.order_id and m.cause = 'SagaSkipped')
           and (h.status in ('HELD', 'COMMITTED')
             or p.authorized_minor <> p.captured_minor + p.voided_minor
             or p.captured_minor <> p.refunded_minor)
@@ -417,6 +419,7 @@ CHECKS = (
         union all
         select key, type, count(*) from platform.outbox
         where topic = 'shop.orders' and type like 'shop.orders.order.%'
+          and type not in ('shop.orders.order.awaiting_customer.v1', 'shop.orders.order.card_changed.v1')
         group by key, type having count(*) > 1
         """,
     ),

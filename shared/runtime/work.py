@@ -67,7 +67,11 @@ class Work:
         if type(event) not in self.declaration.emits:
             raise UndeclaredEvent(f"{self.declaration.name} does not declare that it emits {event.type}")
         self.emitted.append(event)
-        self.led_by.append(self.causes.get(id(because), self.cause))
+        self.led_by.append(self.cause_of(because))
+
+    def cause_of(self, message: object) -> Cause:
+        """What brought `message`, one of several events that are handled together."""
+        return self.causes.get(id(message), self.cause)
 
 
 class UndeclaredEvent(Exception):

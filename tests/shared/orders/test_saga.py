@@ -1,23 +1,25 @@
 """The saga's table, held to what must be true of any such table."""
 
-from collections import Counter
 
 import pytest
 
 from functions import load
 from shared.inventory.events import (
     CommitHold,
+    ExtendHold,
     HoldCommitted,
     HoldExpired,
+    HoldExtended,
     HoldRejected,
     HoldReleased,
     HoldStock,
     ReleaseHold,
     StockHeld,
 )
+from shared.orders.events import OrderCancelling
 from shared.orders.saga import (
     ASKED,
-    CANCEL,
+    CANCELLABLE,
     CONSUMED,
     EARLY,
     FINAL,
@@ -26,6 +28,7 @@ from shared.orders.saga import (
     SAID,
     STALE,
     START,
+    STEERED,
     WAITS_FOR,
     Ending,
     Move,
@@ -39,6 +42,7 @@ from shared.payments.events import (
     AuthorizePayment,
     CaptureFailed,
     CapturePayment,
+    PaymentActionRequired,
     PaymentAuthorized,
     PaymentCaptured,
     PaymentDeclined,
@@ -57,6 +61,7 @@ UNDER_WAY = [state for state in State if state not in FINAL]
 ANSWERED_BY = {
     HoldStock: "hold_stock",
     AuthorizePayment: "authorize_payment",
+    ExtendHold: "extend_hold",
     CommitHold: "commit_hold",
     CapturePayment: "capture_payment",
     VoidPayment: "void_payment",
@@ -64,7 +69,7 @@ ANSWERED_BY = {
     ReleaseHold: "release_hold",
 }
 
-UNASKED = {State.AUTHORIZING: {HoldExpired}}
+TOLD_UNASKED = {State.AUTHORIZING: {HoldExpired}}
 """What may be told beside the answer that is awaited."""
 
 CAPTURES: set[type[Event]] = {PaymentCaptured, CaptureFailed}
@@ -72,14 +77,15 @@ VOIDS: set[type[Event]] = {PaymentVoided, VoidFailed}
 REFUNDS: set[type[Event]] = {RefundSucceeded, RefundFailed}
 RELEASE: set[type[Event]] = {HoldReleased}
 COMMIT: set[type[Event]] = {HoldCommitted}
-AUTHORIZATION: set[type[Event]] = {PaymentAuthorized, PaymentDeclined}
+AUTHORIZATION: set[type[Event]] = {PaymentAuthorized, PaymentDeclined, PaymentActionRequired}
 
 COMES_EARLY: dict[State, set[type[Event]]] = {
     State.HOLDING: AUTHORIZATION | COMMIT | CAPTURES | VOIDS | REFUNDS | RELEASE,
     State.AUTHORIZING: COMMIT | CAPTURES | VOIDS | REFUNDS | RELEASE,
+    State.AWAITING_CUSTOMER: {PaymentActionRequired} | COMMIT | CAPTURES | VOIDS | REFUNDS | RELEASE,
     State.COMMITTING: CAPTURES | VOIDS | REFUNDS | RELEASE,
     State.CAPTURING: VOIDS | REFUNDS | RELEASE,
-    State.COMPLETED: REFUNDS | RELEASE,
+    State.COMPLETED: VOIDS | REFUNDS | RELEASE,
     State.CANCELLING_HOLD: RELEASE,
     State.CANCELLING_AUTHORIZATION: VOIDS | RELEASE,
     State.CANCELLING_COMMIT: VOIDS | RELEASE,
@@ -88,6 +94,7 @@ COMES_EARLY: dict[State, set[type[Event]]] = {
     State.REFUNDING: RELEASE,
     State.RELEASING: set(),
     State.REJECTED: set(),
+    State.EXPIRED: set(),
     State.CANCELLED: set(),
     State.NEEDS_ATTENTION: set(),
 }
@@ -103,13 +110,21 @@ def test_every_state_leads_to_an_end(state: State) -> None:
 
 
 def test_nothing_but_a_cancellation_leads_on_from_an_end() -> None:
-    assert {state: list(successors(state)) for state in FINAL if list(successors(state))} == {
-        State.COMPLETED: [State.REFUNDING]
+    assert {state: set(successors(state)) for state in FINAL if list(successors(state))} == {
+        State.COMPLETED: {State.VOIDING, State.REFUNDING, State.RELEASING}
     }
 
 
-def test_no_two_moves_are_for_the_same_event_at_the_same_state() -> None:
-    assert Counter((move.when, move.at) for move in SAGA).most_common(1)[0][1] == 1
+def test_of_several_moves_for_one_event_at_one_state_each_is_made_by_some_order() -> None:
+    by_place: dict[tuple[type[Event], State], list[Move]] = {}
+    for move in (*SAGA, *STEERED):
+        by_place.setdefault((move.when, move.at), []).append(move)
+    for (when, at), moves in by_place.items():
+        assert len({move.only for move in moves}) == len(moves), moves
+        if at is not State.NEEDS_ATTENTION:
+            assert moves[-1].only is None, "there is a move for any order"
+        for move in moves:
+            assert reaction(at, when, {move.only} if move.only else set()) is move
 
 
 @pytest.mark.parametrize("state", State)
@@ -134,7 +149,11 @@ def test_a_state_moves_by_exactly_the_answers_to_what_it_waits_for(state: State)
     emitted = load(ANSWERED_BY[WAITS_FOR[state]]).emits
     answers = {event for event in emitted if event.key_field == "order_id"} - {PaymentUnknown}
 
-    assert {move.when for move in SAGA if move.at is state} == answers | UNASKED.get(state, set())
+    if state is State.AWAITING_CUSTOMER:
+        assert {move.when for move in SAGA if move.at is state} == {PaymentAuthorized, PaymentDeclined, HoldExpired}
+        assert answers == {HoldExpired, HoldExtended, HoldCommitted}, "the last two say that the hold lives on"
+    else:
+        assert {move.when for move in SAGA if move.at is state} == answers | TOLD_UNASKED.get(state, set())
 
 
 def test_only_states_under_way_wait_for_an_answer() -> None:
@@ -148,34 +167,40 @@ def test_a_move_asks_for_what_its_state_waits_for() -> None:
         if move.to in WAITS_FOR and move.ask is not None:
             assert WAITS_FOR[move.to] is move.ask, move
         if move.ask is None:
-            assert move.to is None or move.to in FINAL or WAITS_FOR[move.to] is WAITS_FOR[move.at], move
+            waits_on = move.to is None or move.to in FINAL or WAITS_FOR[move.to] is WAITS_FOR[move.at]
+            assert waits_on or move.to is State.AWAITING_CUSTOMER, move
 
 
 def test_all_that_is_said_is_declared() -> None:
-    said = {move.say for move in SAGA if move.say} | {end(ending)[1] for ending in ("rejected", "cancelled")}
+    said = {move.say for move in SAGA if move.say} | {end(ending)[1] for ending in ("rejected", "expired", "cancelled")}
     assert said <= set(SAID)
 
 
 def test_capture_is_the_pivot() -> None:
     """What was captured is never voided, and what was not is never refunded."""
     for move in SAGA:
-        if move.when is PaymentCaptured:
+        if move.when is PaymentCaptured and move.to is not State.COMPLETED:
             assert State.VOIDING not in REACHABLE[move.to or State.CANCELLED]
         if move.when is CaptureFailed:
             assert State.REFUNDING not in REACHABLE[move.to or State.CANCELLED]
 
 
 def test_a_cancellation_takes_every_state_before_the_goods_are_paid_for_and_that_one_too() -> None:
-    assert set(CANCEL) == {
+    assert {
         State.HOLDING,
         State.AUTHORIZING,
+        State.AWAITING_CUSTOMER,
         State.COMMITTING,
         State.CAPTURING,
         State.COMPLETED,
-    }
-    for state, to in CANCEL.items():
-        assert State.CANCELLED in REACHABLE[to]
-        assert to is State.REFUNDING or WAITS_FOR[to] is WAITS_FOR[state], "the same answer is still awaited"
+    } == CANCELLABLE
+    for move in STEERED:
+        if move.when is OrderCancelling and move.to is not None:
+            assert State.CANCELLED in REACHABLE[move.to]
+            if move.ask is None:
+                assert WAITS_FOR[move.to] is WAITS_FOR[move.at], "the same answer is still awaited"
+            else:
+                assert WAITS_FOR[move.to] is move.ask
 
 
 def test_every_end_without_a_sale_gives_the_stock_back_once_it_was_had() -> None:
@@ -184,7 +209,7 @@ def test_every_end_without_a_sale_gives_the_stock_back_once_it_was_had() -> None
     while ways:
         way = ways.pop()
         for following in successors(way[-1]):
-            if following in (State.REJECTED, State.CANCELLED):
+            if following in (State.REJECTED, State.EXPIRED, State.CANCELLED):
                 assert State.RELEASING in way, way
             elif following not in way:
                 ways.append([*way, following])
@@ -198,7 +223,10 @@ def test_every_end_without_a_sale_gives_the_stock_back_once_it_was_had() -> None
         (State.COMMITTING, None, "pending"),
         (State.CAPTURING, None, "confirmed"),
         (State.COMPLETED, None, "confirmed"),
+        (State.AWAITING_CUSTOMER, None, "awaiting_customer"),
         (State.REJECTED, "rejected", "rejected"),
+        (State.EXPIRED, "expired", "expired"),
+        (State.VOIDING, "expired", "pending"),
         (State.CANCELLED, "cancelled", "cancelled"),
         (State.CANCELLING_HOLD, "cancelled", "cancelling"),
         (State.CANCELLING_AUTHORIZATION, "cancelled", "cancelling"),
@@ -216,9 +244,10 @@ def test_a_customer_is_told_what_concerns_a_customer(state: State, ending: Endin
 
 
 def test_the_ends_say_how_it_ended() -> None:
-    rejections = {(move.when, move.reason) for move in SAGA if move.ending == "rejected"}
-    assert rejections == {
-        (HoldRejected, "out_of_stock"),
-        (HoldExpired, "hold_expired"),
-        (PaymentDeclined, "payment_declined"),
+    endings = {(move.when, move.ending, move.reason) for move in SAGA if move.ending in ("rejected", "expired")}
+    assert endings == {
+        (HoldRejected, "rejected", "out_of_stock"),
+        (HoldExpired, "expired", "hold_expired"),
+        (HoldExpired, "expired", "unpaid"),
+        (PaymentDeclined, "rejected", "payment_declined"),
     }
