@@ -113,6 +113,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_raise_alerts',
   'fn_rank_best_sellers',
   'fn_rebuild_catalog',
+  'fn_receive_provider_event',
   'fn_receive_transfer',
   'fn_reconcile_stock',
   'fn_record_order',
@@ -194,8 +195,8 @@ create policy emit_advance_order on platform.outbox for insert to fn_advance_ord
 grant usage on schema payments, platform to fn_authorize_payment;
 grant insert on platform.outbox to fn_authorize_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_authorize_payment;
-grant select, insert, update on payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_authorize_payment;
-create policy emit_authorize_payment on platform.outbox for insert to fn_authorize_payment with check (type in ('shop.payments.payment.authorized.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1'));
+grant select, insert, update on payments.attempts, payments.breakers, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_authorize_payment;
+create policy emit_authorize_payment on platform.outbox for insert to fn_authorize_payment with check (type in ('shop.payments.payment.action_required.v1', 'shop.payments.payment.authorized.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
 -- orders/cancel_order
 grant usage on schema orders, platform to fn_cancel_order;
 grant insert on platform.outbox to fn_cancel_order;
@@ -214,8 +215,8 @@ create policy emit_cancel_transfer on platform.outbox for insert to fn_cancel_tr
 grant usage on schema payments, platform to fn_capture_payment;
 grant insert on platform.outbox to fn_capture_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_capture_payment;
-grant select, insert, update on payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_capture_payment;
-create policy emit_capture_payment on platform.outbox for insert to fn_capture_payment with check (type in ('shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.unknown.v1'));
+grant select, insert, update on payments.attempts, payments.breakers, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_capture_payment;
+create policy emit_capture_payment on platform.outbox for insert to fn_capture_payment with check (type in ('shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.unknown.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
 -- inventory/check_availability
 grant usage on schema inventory, platform to fn_check_availability;
 grant select on inventory.items to fn_check_availability;
@@ -493,6 +494,12 @@ grant select, insert, update on catalog.sales, catalog.stock to fn_rebuild_catal
 grant select, insert, update, delete on catalog.listings, catalog.search_entries, catalog.words to fn_rebuild_catalog;
 create policy read_rebuild_catalog on platform.inbox for select to fn_rebuild_catalog using (true);
 create policy read_rebuild_catalog on platform.outbox for select to fn_rebuild_catalog using (true);
+-- payments/receive_provider_event
+grant usage on schema payments, platform to fn_receive_provider_event;
+grant insert on platform.outbox to fn_receive_provider_event;
+grant select, insert on payments.ledger to fn_receive_provider_event;
+grant select, insert, update on payments.attempts, payments.breakers, payments.chargebacks, payments.payments, payments.provider_events, platform.streams to fn_receive_provider_event;
+create policy emit_receive_provider_event on platform.outbox for insert to fn_receive_provider_event with check (type in ('shop.payments.chargeback.closed.v1', 'shop.payments.chargeback.opened.v1', 'shop.payments.payment.action_required.v1', 'shop.payments.payment.authorized.v1', 'shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
 -- inventory/receive_transfer
 grant usage on schema inventory, platform to fn_receive_transfer;
 grant insert on platform.outbox to fn_receive_transfer;
@@ -521,8 +528,8 @@ grant select, insert, update on inventory.alert_deliveries, platform.idempotency
 grant usage on schema payments, platform to fn_refund_payment;
 grant insert on platform.outbox to fn_refund_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_refund_payment;
-grant select, insert, update on payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_refund_payment;
-create policy emit_refund_payment on platform.outbox for insert to fn_refund_payment with check (type in ('shop.payments.payment.unknown.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1'));
+grant select, insert, update on payments.attempts, payments.breakers, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_refund_payment;
+create policy emit_refund_payment on platform.outbox for insert to fn_refund_payment with check (type in ('shop.payments.payment.unknown.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
 -- inventory/release_hold
 grant usage on schema inventory, platform to fn_release_hold;
 grant insert on platform.outbox to fn_release_hold;
@@ -548,8 +555,8 @@ create policy read_replay_dead_letters on platform.outbox for select to fn_repla
 grant usage on schema payments, platform to fn_resolve_unknown_payments;
 grant insert on platform.outbox to fn_resolve_unknown_payments;
 grant select, insert on payments.ledger to fn_resolve_unknown_payments;
-grant select, insert, update on payments.attempts, payments.payments, platform.streams to fn_resolve_unknown_payments;
-create policy emit_resolve_unknown_payments on platform.outbox for insert to fn_resolve_unknown_payments with check (type in ('shop.payments.payment.authorized.v1', 'shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1'));
+grant select, insert, update on payments.attempts, payments.breakers, payments.payments, payments.provider_events, platform.streams to fn_resolve_unknown_payments;
+create policy emit_resolve_unknown_payments on platform.outbox for insert to fn_resolve_unknown_payments with check (type in ('shop.payments.payment.action_required.v1', 'shop.payments.payment.authorized.v1', 'shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
 -- orders/return_goods
 grant usage on schema orders, platform to fn_return_goods;
 grant insert on platform.outbox to fn_return_goods;
@@ -650,6 +657,6 @@ create policy emit_update_product on platform.outbox for insert to fn_update_pro
 grant usage on schema payments, platform to fn_void_payment;
 grant insert on platform.outbox to fn_void_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_void_payment;
-grant select, insert, update on payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_void_payment;
-create policy emit_void_payment on platform.outbox for insert to fn_void_payment with check (type in ('shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1'));
+grant select, insert, update on payments.attempts, payments.breakers, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_void_payment;
+create policy emit_void_payment on platform.outbox for insert to fn_void_payment with check (type in ('shop.payments.payment.authorized.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
 drop function pg_temp.ensure_member, pg_temp.ensure_role, pg_temp.ensure;

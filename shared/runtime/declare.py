@@ -225,7 +225,9 @@ def _recorder(
 ) -> Callable[[Function], Function]:
     def record(function: Function) -> Function:
         hints = get_type_hints(function)
-        parameters = [name for name in inspect.signature(function).parameters if name not in ("work", "outcome", "outcomes")]
+        parameters = [
+            name for name in inspect.signature(function).parameters if name not in ("work", "outcome", "outcomes")
+        ]
         declaration = Declaration(
             name=function.__name__,
             module=function.__module__,
