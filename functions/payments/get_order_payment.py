@@ -10,7 +10,9 @@ from shared.payments.tables import attempts, payments
 from shared.payments.views import OwnPayment
 from shared.runtime import Request, Work, http
 
-OWNER = select(orders.c.customer_id, orders.c.currency, orders.c.total_minor).where(orders.c.id == bindparam("order_id"))
+OWNER = select(orders.c.customer_id, orders.c.currency, orders.c.total_minor).where(
+    orders.c.id == bindparam("order_id")
+)
 PAYMENT = text("""
 select p.*, a.action_url, a.action_expires_at,
   case p.status when 'declined' then (

@@ -10,9 +10,9 @@ from sqlalchemy import text
 from shared.payments.tables import payments
 from shared.payments.views import PaymentSummary, Status
 from shared.runtime import Page, Paged, Work, http, key_of
-from shared.vocabulary import Minor
 
 SECONDS = 10 * 365 * 86_400
+Amount = Annotated[int, Field(ge=0, le=10**13)]
 
 _WHERE = """
 select * from payments.payments
@@ -37,8 +37,8 @@ class ListPayments(Paged):
     status: list[Status] | None = None
     older_than_s: Annotated[int, Field(ge=0, le=SECONDS)] = 0
     newer_than_s: Annotated[int, Field(ge=0, le=SECONDS)] = SECONDS
-    min_minor: Minor = 0
-    max_minor: Minor | None = None
+    min_minor: Amount = 0
+    max_minor: Amount | None = None
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
 
 

@@ -18,7 +18,7 @@ class ReceiveProviderEvent(Request):
 
     webhook_id: str
     type: Annotated[str, Field(min_length=1, max_length=200, examples=["operation.settled"])]
-    data: dict[str, Any] = {}
+    data: Annotated[dict[str, Any], Field(default_factory=dict)]
 
 
 @http(

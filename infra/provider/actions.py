@@ -12,8 +12,8 @@ create table if not exists disputes (
 ) strict, without rowid;
 create index if not exists disputes_of on disputes (authorization_id);
 create table if not exists told (
-  number integer primary key, id text not null, type text not null, data blob not null, attempts integer not null default 0,
-  next_at real
+  number integer primary key, id text not null, type text not null, data blob not null,
+  attempts integer not null default 0, next_at real
 ) strict;
 create index if not exists told_due on told (next_at) where next_at is not null;
 """

@@ -111,7 +111,5 @@ def behaviour(token: str, kind: Kind, step: int) -> Behaviour:
 
 def disputes(token: str, kind: Kind, step: int) -> bool:
     """Whether the customer will dispute what this operation has taken."""
-    if not is_sequence(token):
-        return kind is Kind.CAPTURE and token == "tok_dispute"
-    names = token.removeprefix(SEQUENCE).split(",")
+    names = token.removeprefix(SEQUENCE).split(",") if is_sequence(token) else [CARDS[token][0]]
     return kind is Kind.CAPTURE and step < len(names) and names[step] == "dispute"

@@ -82,47 +82,53 @@ class Provider:
 
     async def _reply(self, scope: Message, receive: Receive) -> Reply:
         parts = scope["path"].split("/")[1:]
-        match scope["method"], parts:
-            case "POST", ["v1", "authorizations"]:
+        reply = await (self._read(scope) if scope["method"] == "GET" else self._write(scope, parts, receive))
+        return fault(404, "no such resource") if reply is None else reply
+
+    async def _write(self, scope: Message, parts: list[str], receive: Receive) -> Reply | None:
+        match parts:
+            case _ if scope["method"] != "POST":
+                return None
+            case ["v1", "authorizations"]:
                 body = await _body(receive)
                 charge = Charge(_text(body, "token"), _amount(body), _currency(body), _text(body, "reference"))
                 return self._books.authorize(_key(scope), charge)
-            case "POST", ["v1", "authorizations", id, verb] if verb in KINDS:
+            case ["v1", "authorizations", id, verb] if verb in KINDS:
                 body = await _body(receive)
                 # A void needs no amount: it gives back all that is left.
                 amount = None if verb == "void" and "amount_minor" not in body else _amount(body)
                 return self._books.operate(KINDS[verb], _key(scope), id, amount)
-            case "GET", ["v1", "operations", *rest] if rest:
-                # A key may hold a slash, so it is taken from the raw path.
-                return self._books.operation(unquote(scope["raw_path"].decode().removeprefix("/v1/operations/")))
-            case "GET", ["v1", "authorizations"]:
-                query = parse_qs(scope["query_string"].decode())
-                return self._books.authorizations(query.get("reference", [""])[0])
-            case "GET", ["v1", "authorizations", id]:
-                return self._books.authorization(id)
-            case "GET", ["v1", "actions", id]:
-                return self._action_page(id)
-            case "POST", ["v1", "actions", id, "complete" | "fail" as decision]:
+            case ["v1", "actions", id, "complete" | "fail" as decision]:
                 return _shown(scope, self._books.decide(id, decision == "complete"))
-            case "POST", ["v1", "authorizations", id, "disputes"]:
+            case ["v1", "authorizations", id, "disputes"]:
                 body = await _body(receive)
                 amount = _amount(body) if "amount_minor" in body else None
                 return self._news(self._books.dispute(id, amount, _text({"reason": "fraudulent", **body}, "reason")))
-            case "POST", ["v1", "disputes", id, "close"]:
-                body = await _body(receive)
-                if body.get("outcome") not in ("won", "lost"):
-                    raise BadRequest("outcome must be won or lost")
-                return self._news(self._books.close_dispute(id, body["outcome"]))
-            case "POST", ["v1", "books", "search"]:
+            case ["v1", "disputes", id, "close"]:
+                return self._news(self._books.close_dispute(id, _dispute_outcome(await _body(receive))))
+            case ["v1", "books", "search"]:
                 return self._books.of_references(_references(await _body(receive)))
-            case "GET", ["v1", "books", "authorizations"]:
-                query = parse_qs(scope["query_string"].decode())
+        return None
+
+    async def _read(self, scope: Message) -> Reply | None:
+        query = parse_qs(scope["query_string"].decode())
+        match scope["path"].split("/")[1:]:
+            case ["v1", "operations", *rest] if rest:
+                # A key may hold a slash, so it is taken from the raw path.
+                return self._books.operation(unquote(scope["raw_path"].decode().removeprefix("/v1/operations/")))
+            case ["v1", "authorizations"]:
+                return self._books.authorizations(query.get("reference", [""])[0])
+            case ["v1", "authorizations", id]:
+                return self._books.authorization(id)
+            case ["v1", "actions", id]:
+                return self._action_page(id)
+            case ["v1", "books", "authorizations"]:
                 return self._books.page(_number(query, "after", 0), min(1000, _number(query, "limit", 100)))
-            case "GET", ["v1", "books"]:
+            case ["v1", "books"]:
                 return self._books.totals()
-            case "GET", ["health", "live" | "ready"]:
+            case ["health", "live" | "ready"]:
                 return Reply(200, b'{"status":"ok"}')
-        return fault(404, "no such resource")
+        return None
 
     def _news(self, reply: Reply) -> Reply:
         self._webhooks.news()
@@ -144,6 +150,13 @@ def _shown(scope: Message, reply: Reply) -> Reply:
     titles = {"authorized": "Thank you, it is confirmed", "declined": "It was refused"}
     title = titles.get(status, "There is nothing to confirm any more")
     return Reply(reply.status, actions.DONE.format(title=title).encode(), told=reply.told)
+
+
+def _dispute_outcome(body: dict[str, Any]) -> str:
+    value = body.get("outcome")
+    if value not in ("won", "lost"):
+        raise BadRequest("outcome must be won or lost")
+    return str(value)
 
 
 def _references(body: dict[str, Any]) -> list[str]:

@@ -42,8 +42,8 @@ update payments.breakers b set
     then cast(:now as timestamptz) + make_interval(secs => least(:longest_s, :first_s * 2 ^ least(tries, 8)))
     else retry_at end
 from (
-  select name, state as was, coalesce(failing_since < cast(:now as timestamptz) - make_interval(secs => :window_s), true)
-      and state = 'closed' as fresh,
+  select name, state as was, state = 'closed'
+      and coalesce(failing_since < cast(:now as timestamptz) - make_interval(secs => :window_s), true) as fresh,
     state = 'half_open' or state = 'closed' and :failed + case
       when failing_since >= cast(:now as timestamptz) - make_interval(secs => :window_s) then failures else 0
     end >= :threshold as opens

@@ -35,3 +35,12 @@ for _operation in ("authorize", "capture", "void", "refund"):
     CALL.labels(_operation)
 for _state in ("applied", "early", "ignored", "contradicted", "repeated"):
     EVENTS.labels(_state)
+
+DIFFERENCE_CAUSES = frozenset(
+    {
+        *("never_asked_for", "not_at_provider", "refused_here", "only_there", "only_here", "dispute_not_told"),
+        "no_order",
+    }
+)
+told_currencies: set[str] = set()
+"""Those of open disputes that this process has told of: each is told of as 0 when it is over."""

@@ -141,3 +141,7 @@ comparisons = Table(
     Column("ended_at", DateTime(timezone=True)),
     Column("compared", BigInteger, nullable=False),
 )
+
+old_provider_events = provider_events.to_metadata(MetaData())
+"""The same table for the function that forgets."""
+old_provider_events.info = {"deletable": True}
