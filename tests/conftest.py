@@ -106,8 +106,11 @@ def arguments_of(declaration: Declaration, message: Any) -> tuple[Any, ...]:
     """What the function is called with before its work; one that takes several events together takes one in a list."""
     if declaration.message is None:
         return ()
-    together = isinstance(declaration.trigger, OnEvent) and declaration.trigger.together is not None
-    return ([message],) if together else (message,)
+    return ([message],) if takes_several(declaration) else (message,)
+
+
+def takes_several(declaration: Declaration) -> bool:
+    return isinstance(declaration.trigger, OnEvent) and declaration.trigger.together is not None
 
 
 class Run(Protocol):
@@ -140,7 +143,11 @@ def run(runtime: Runtime) -> Run:
 
         if declaration.prepare is not None and declaration.call is not None:
             attempt = await part(declaration.prepare, *arguments)
-            arguments = (*arguments, None if attempt is None else await declaration.call(attempt, runtime.egress))
+            if takes_several(declaration):
+                calls = [None if one is None else await declaration.call(one, runtime.egress) for one in attempt]
+                arguments = (*arguments, calls)
+            else:
+                arguments = (*arguments, None if attempt is None else await declaration.call(attempt, runtime.egress))
         return await part(function, *arguments), emitted
 
     return run

@@ -30,7 +30,7 @@ class Answer:
 class ProviderServer:
     """Its books outlive a kill and a start."""
 
-    def __init__(self, books: Path) -> None:
+    def __init__(self, books: Path, **environment: str) -> None:
         with closing(socket.socket()) as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
@@ -39,6 +39,7 @@ class ProviderServer:
             "HOST": "127.0.0.1",
             "PROVIDER_BOOKS": str(books),
             "PROVIDER_SLOW_S": "0.3",
+            **environment,
         }
         self.start()
 
@@ -102,6 +103,16 @@ class ProviderServer:
 
     def void(self, id: str, amount: int | None = None, key: str | None = None) -> Answer:
         return self.post(f"/v1/authorizations/{id}/void", {} if amount is None else {"amount_minor": amount}, key)
+
+    def decide(self, action_url: str, decision: str) -> Answer:
+        """What a customer does at an action's page: complete it or fail it."""
+        return self.post(f"/v1/actions/{action_url.rpartition('/')[2]}/{decision}")
+
+    def dispute(self, id: str, amount: int | None = None) -> Answer:
+        return self.post(f"/v1/authorizations/{id}/disputes", {} if amount is None else {"amount_minor": amount})
+
+    def close_dispute(self, id: str, outcome: str) -> Answer:
+        return self.post(f"/v1/disputes/{id}/close", {"outcome": outcome})
 
     def authorized(self, amount: int = 1000, token: str = "tok_approve") -> str:
         id: str = self.authorize(token, amount).json["id"]

@@ -1,9 +1,20 @@
 """Reserve an order's total on the customer's card."""
 
-from shared.payments.attempts import Wanted, begin, repeat_answer, settle
-from shared.payments.events import AuthorizePayment, PaymentAuthorized, PaymentDeclined, PaymentUnknown
+from collections.abc import Sequence
+
+from shared.payments.attempts import Wanted, begin
+from shared.payments.events import (
+    AuthorizePayment,
+    PaymentActionRequired,
+    PaymentAuthorized,
+    PaymentDeclined,
+    PaymentUnknown,
+    PaymentVoided,
+    VoidFailed,
+)
 from shared.payments.provider import Attempt, Outcome, perform
-from shared.payments.tables import attempts, ledger, payments
+from shared.payments.settling import BREAKER, settle_or_repeat
+from shared.payments.tables import attempts, breakers, ledger, payments
 from shared.runtime import Work, on_event
 
 
@@ -18,20 +29,31 @@ def wanted(command: AuthorizePayment) -> Wanted:
     )
 
 
-async def prepare(command: AuthorizePayment, work: Work) -> Attempt | None:
-    return await begin(wanted(command), work)
+async def prepare(commands: Sequence[AuthorizePayment], work: Work) -> list[Attempt | None]:
+    return await begin([wanted(command) for command in commands], work)
 
 
 @on_event(
     AuthorizePayment,
     prepare=prepare,
     call=perform,
-    writes=[payments, attempts, ledger],
-    emits=[PaymentAuthorized, PaymentDeclined, PaymentUnknown],
+    writes=[payments, attempts, ledger, breakers],
+    emits=[
+        PaymentAuthorized,
+        PaymentDeclined,
+        PaymentActionRequired,
+        PaymentVoided,
+        VoidFailed,
+        PaymentUnknown,
+        *BREAKER,
+    ],
+    together=64,
 )
-async def authorize_payment(command: AuthorizePayment, outcome: Outcome | None, work: Work) -> None:
-    """A declined card is an answer, not an error."""
-    if outcome is None:
-        await repeat_answer(wanted(command), work)
-    else:
-        await settle(outcome, work)
+async def authorize_payment(
+    commands: Sequence[AuthorizePayment], outcomes: Sequence[Outcome | None], work: Work
+) -> None:
+    """A declined card is an answer, not an error. So is a card for which the customer must do something first.
+
+    Another card while that is waited for takes its place.
+    """
+    await settle_or_repeat([(command, wanted(command)) for command in commands], outcomes, work)

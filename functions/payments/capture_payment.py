@@ -1,9 +1,12 @@
 """Take the money that was authorised for an order, or a part of it."""
 
-from shared.payments.attempts import Wanted, begin, repeat_answer, settle
+from collections.abc import Sequence
+
+from shared.payments.attempts import Wanted, begin
 from shared.payments.events import CaptureFailed, CapturePayment, PaymentCaptured, PaymentUnknown
 from shared.payments.provider import Attempt, Outcome, perform
-from shared.payments.tables import attempts, ledger, payments
+from shared.payments.settling import BREAKER, settle_or_repeat
+from shared.payments.tables import attempts, breakers, ledger, payments
 from shared.runtime import Work, on_event
 
 
@@ -11,20 +14,18 @@ def wanted(command: CapturePayment) -> Wanted:
     return Wanted(command.command_key, command.order_id, "capture", command.amount_minor)
 
 
-async def prepare(command: CapturePayment, work: Work) -> Attempt | None:
-    return await begin(wanted(command), work)
+async def prepare(commands: Sequence[CapturePayment], work: Work) -> list[Attempt | None]:
+    return await begin([wanted(command) for command in commands], work)
 
 
 @on_event(
     CapturePayment,
     prepare=prepare,
     call=perform,
-    writes=[payments, attempts, ledger],
-    emits=[PaymentCaptured, CaptureFailed, PaymentUnknown],
+    writes=[payments, attempts, ledger, breakers],
+    emits=[PaymentCaptured, CaptureFailed, PaymentUnknown, *BREAKER],
+    together=64,
 )
-async def capture_payment(command: CapturePayment, outcome: Outcome | None, work: Work) -> None:
+async def capture_payment(commands: Sequence[CapturePayment], outcomes: Sequence[Outcome | None], work: Work) -> None:
     """More than is authorised and left fails without asking the provider."""
-    if outcome is None:
-        await repeat_answer(wanted(command), work)
-    else:
-        await settle(outcome, work)
+    await settle_or_repeat([(command, wanted(command)) for command in commands], outcomes, work)

@@ -1,9 +1,12 @@
 """Pay back captured money, once per refund."""
 
-from shared.payments.attempts import Wanted, begin, repeat_answer, settle
+from collections.abc import Sequence
+
+from shared.payments.attempts import Wanted, begin
 from shared.payments.events import PaymentUnknown, RefundFailed, RefundPayment, RefundSucceeded
 from shared.payments.provider import Attempt, Outcome, perform
-from shared.payments.tables import attempts, ledger, payments
+from shared.payments.settling import BREAKER, settle_or_repeat
+from shared.payments.tables import attempts, breakers, ledger, payments
 from shared.runtime import Work, on_event
 
 
@@ -18,20 +21,18 @@ def wanted(command: RefundPayment) -> Wanted:
     )
 
 
-async def prepare(command: RefundPayment, work: Work) -> Attempt | None:
-    return await begin(wanted(command), work)
+async def prepare(commands: Sequence[RefundPayment], work: Work) -> list[Attempt | None]:
+    return await begin([wanted(command) for command in commands], work)
 
 
 @on_event(
     RefundPayment,
     prepare=prepare,
     call=perform,
-    writes=[payments, attempts, ledger],
-    emits=[RefundSucceeded, RefundFailed, PaymentUnknown],
+    writes=[payments, attempts, ledger, breakers],
+    emits=[RefundSucceeded, RefundFailed, PaymentUnknown, *BREAKER],
+    together=64,
 )
-async def refund_payment(command: RefundPayment, outcome: Outcome | None, work: Work) -> None:
+async def refund_payment(commands: Sequence[RefundPayment], outcomes: Sequence[Outcome | None], work: Work) -> None:
     """More than is captured and left is answered with RefundFailed, code exceeds_captured."""
-    if outcome is None:
-        await repeat_answer(wanted(command), work)
-    else:
-        await settle(outcome, work)
+    await settle_or_repeat([(command, wanted(command)) for command in commands], outcomes, work)

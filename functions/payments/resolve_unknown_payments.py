@@ -2,20 +2,11 @@
 
 import asyncio
 
-from shared.payments.attempts import claim_due, settle
-from shared.payments.events import (
-    CaptureFailed,
-    PaymentAuthorized,
-    PaymentCaptured,
-    PaymentDeclined,
-    PaymentUnknown,
-    PaymentVoided,
-    RefundFailed,
-    RefundSucceeded,
-    VoidFailed,
-)
+from shared.payments.claiming import claim_due
 from shared.payments.provider import Attempt, Outcome, perform
-from shared.payments.tables import attempts, ledger, payments
+from shared.payments.provider_events import apply_early
+from shared.payments.settling import EVERY_ANSWER, settle
+from shared.payments.tables import attempts, breakers, ledger, payments, provider_events
 from shared.runtime import Egress, Work, timer
 
 
@@ -31,20 +22,13 @@ async def call(claimed: list[Attempt], egress: Egress) -> list[Outcome]:
     "*/2 * * * * *",
     prepare=prepare,
     call=call,
-    writes=[payments, attempts, ledger],
-    emits=[
-        PaymentAuthorized,
-        PaymentDeclined,
-        PaymentCaptured,
-        CaptureFailed,
-        PaymentVoided,
-        VoidFailed,
-        RefundSucceeded,
-        RefundFailed,
-        PaymentUnknown,
-    ],
+    writes=[payments, attempts, ledger, provider_events, breakers],
+    emits=EVERY_ANSWER,
 )
 async def resolve_unknown_payments(outcome: list[Outcome], work: Work) -> None:
-    """The answer is the one that the command would have had; what is still unknown is asked again later."""
-    for one in sorted(outcome, key=lambda one: one.order_id):
-        await settle(one, work)
+    """The answer is the one that the command would have had; what is still unknown is asked again later.
+
+    What the provider told before we knew of it is taken up, too.
+    """
+    await settle(outcome, work)
+    await apply_early(work)

@@ -23,8 +23,8 @@ from shared.inventory.tables import ledger as stock_ledger
 from shared.orders.saga import COMPLETED, FINAL, SAGA, START, STEERED, Ending, State, end, status_of
 from shared.orders.tables import order_lines, orders, return_lines, saga_moves, sagas
 from shared.payments.tables import attempts as payment_attempts
+from shared.payments.tables import chargebacks, payments, reconciliations
 from shared.payments.tables import ledger as payment_ledger
-from shared.payments.tables import payments
 from shared.platform.invariants import CHECKS, REPORT, TAKE_TIME
 from shared.platform.tables import consumer_offsets, dead_letters, idempotency, inbox, log_heads, outbox, streams
 from shared.runtime import Egress, View, Work, http
@@ -36,8 +36,9 @@ select coalesce(sum(authorized_minor), 0)::bigint as authorized_minor,
   coalesce(sum(captured_minor), 0)::bigint as captured_minor,
   coalesce(sum(refunded_minor), 0)::bigint as refunded_minor,
   coalesce(sum(voided_minor), 0)::bigint as voided_minor,
-  count(*) filter (where authorized_minor > 0) as authorizations,
-  (select count(*) from payments.attempts where state in ('sending', 'unknown')) as under_way
+  (select count(*) from payments.ledger
+    where (debit_account, credit_account) = ('authorized', 'customer') and not reversal) as authorizations,
+  (select count(*) from payments.attempts where state in ('sending', 'unknown', 'action')) as under_way
 from payments.payments
 """)
 
@@ -127,7 +128,7 @@ UNDER_WAY = "Payments are under way: the provider's books were not compared."
         *(stock, stock_ledger, mendings, holds, hold_lines, hold_parts, items, locations, transfers, transfer_lines),
         *(alerts, alert_targets, alert_deliveries, alert_attempts),
         *(orders, order_lines, sagas, saga_moves, return_lines),
-        *(payments, payment_attempts, payment_ledger),
+        *(payments, payment_attempts, payment_ledger, chargebacks, reconciliations),
         *(outbox, streams, log_heads, consumer_offsets, inbox, dead_letters, idempotency),
     ],
 )

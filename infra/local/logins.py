@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from infra.local.paths import write_secret
+from shared.runtime.webhooks import new_secret
 
 APP = "shop_app"
 RELAY = "shop_relay"
@@ -44,6 +45,14 @@ def passwords(file: Path) -> dict[str, str]:
         write_secret(file, orjson.dumps({login: secrets.token_urlsafe(24) for login in LOGINS}))
     kept: dict[str, str] = orjson.loads(file.read_bytes())
     return kept
+
+
+def webhook_secret(file: Path) -> str:
+    """What the mock provider signs by, made up once and kept as the passwords are."""
+    if not file.exists():
+        write_secret(file, orjson.dumps({"provider": new_secret()}))
+    kept: dict[str, str] = orjson.loads(file.read_bytes())
+    return kept["provider"]
 
 
 def url_as(owner_url: str, login: str, password: str | None = None) -> str:

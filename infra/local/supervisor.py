@@ -219,6 +219,7 @@ class Supervisor:
             LOG_LEVEL=os.environ.get("LOG_LEVEL", "warning"),
         )
         os.environ.setdefault("PROVIDER_URL", f"http://127.0.0.1:{_free_port()}")
+        os.environ.setdefault("PROVIDER_WEBHOOK_SECRET", logins.webhook_secret(self._directory / "webhooks.json"))
         if brokers := self._broker():
             os.environ["KAFKA_BOOTSTRAP"] = brokers
         else:
@@ -263,7 +264,10 @@ class Supervisor:
 
             return Child(name, target if target is serve else without_port, environment, log / f"{name}.log")
 
-        books = {"PROVIDER_BOOKS": str(self._directory / "provider.sqlite")}
+        books = {
+            "PROVIDER_BOOKS": str(self._directory / "provider.sqlite"),
+            "PROVIDER_WEBHOOK_URL": f"{self._options.url}/v1/provider-webhooks",
+        }
         provider_port = os.environ["PROVIDER_URL"].rpartition(":")[2]
         names = ["web"] if self._options.workers == 1 else [f"web-{n + 1}" for n in range(self._options.workers)]
         return [

@@ -52,6 +52,30 @@ HEADERS: dict[str, Schema] = {
         "schema": {"type": "string"},
         "example": '"3"',
     },
+    "WebhookId": {
+        "name": "webhook-id",
+        "in": "header",
+        "required": True,
+        "description": "The event's own id, the same at each repetition (Standard Webhooks 1.0.0).",
+        "schema": {"type": "string", "maxLength": 255},
+        "example": "evt_5f0c9a1be27d",
+    },
+    "WebhookTimestamp": {
+        "name": "webhook-timestamp",
+        "in": "header",
+        "required": True,
+        "description": "When it was sent, in seconds since 1970; what is five minutes off is refused.",
+        "schema": {"type": "string", "pattern": "^[0-9]{1,11}$"},
+        "example": "1777887000",
+    },
+    "WebhookSignature": {
+        "name": "webhook-signature",
+        "in": "header",
+        "required": True,
+        "description": "`v1,` and the HMAC-SHA256 of id, timestamp and body, parted by dots; several by spaces.",
+        "schema": {"type": "string"},
+        "example": "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
+    },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
@@ -171,6 +195,7 @@ def _parameters(declaration: Declaration, trigger: Http, schemas: Schemas) -> li
                 listed.append(parameter | ({"style": "form", "explode": True} if name in several else {}))
     used = [] if not trigger.idempotent else ["IdempotencyKey" if trigger.key_required else "OptionalIdempotencyKey"]
     used += ["IfMatch"] if trigger.if_match else []
+    used += ["WebhookId", "WebhookTimestamp", "WebhookSignature"] if trigger.signed else []
     used += ["SequenceToken"] if trigger.follows is not None else []
     used += ["PreferWait"] if trigger.wait is not None or trigger.follows is not None else []
     used += ["IfNoneMatch"] if trigger.method == "GET" and trigger.cache_s is not None else []
@@ -205,6 +230,7 @@ def _body(declaration: Declaration, trigger: Http, schemas: Schemas) -> Schema:
     elsewhere = {
         *_in_path(trigger),
         *(["expected_version"] if trigger.if_match else []),
+        *(["webhook_id"] if trigger.signed else []),
     }
     properties = {name: schema for name, schema in model.get("properties", {}).items() if name not in elsewhere}
     required = [name for name in model.get("required", []) if name not in elsewhere]
@@ -238,6 +264,8 @@ def problems(declaration: Declaration, trigger: Http) -> list[type[Problem]]:
         runtime_problems.InternalError,
         runtime_problems.Unavailable,
     }
+    if trigger.signed:
+        added.add(runtime_problems.SignatureRefused)
     if "public" not in trigger.roles:
         added |= {runtime_problems.Unauthenticated, runtime_problems.NotAllowed}
     if declaration.message is not None:

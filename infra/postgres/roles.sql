@@ -58,6 +58,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_close_location',
   'fn_collect_dead_letters',
   'fn_commit_hold',
+  'fn_compare_payments',
   'fn_count_sales',
   'fn_create_alert_target',
   'fn_create_category',
@@ -74,12 +75,14 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_extend_hold',
   'fn_forget_old_alerts',
   'fn_forget_old_rows',
+  'fn_forget_provider_events',
   'fn_get_alert_delivery',
   'fn_get_alert_target',
   'fn_get_category',
   'fn_get_hold',
   'fn_get_location',
   'fn_get_order',
+  'fn_get_order_payment',
   'fn_get_past_stock',
   'fn_get_payment',
   'fn_get_product',
@@ -102,9 +105,11 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_list_ledger',
   'fn_list_locations',
   'fn_list_my_orders',
+  'fn_list_payments',
   'fn_list_products',
   'fn_list_shortfalls',
   'fn_list_transfers',
+  'fn_measure_payments',
   'fn_measure_stock',
   'fn_move_category',
   'fn_open_location',
@@ -113,7 +118,9 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_raise_alerts',
   'fn_rank_best_sellers',
   'fn_rebuild_catalog',
+  'fn_receive_provider_event',
   'fn_receive_transfer',
+  'fn_reconcile_payments',
   'fn_reconcile_stock',
   'fn_record_order',
   'fn_redeliver_alert',
@@ -194,8 +201,8 @@ create policy emit_advance_order on platform.outbox for insert to fn_advance_ord
 grant usage on schema payments, platform to fn_authorize_payment;
 grant insert on platform.outbox to fn_authorize_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_authorize_payment;
-grant select, insert, update on payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_authorize_payment;
-create policy emit_authorize_payment on platform.outbox for insert to fn_authorize_payment with check (type in ('shop.payments.payment.authorized.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1'));
+grant select, insert, update on payments.attempts, payments.breakers, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_authorize_payment;
+create policy emit_authorize_payment on platform.outbox for insert to fn_authorize_payment with check (type in ('shop.payments.payment.action_required.v1', 'shop.payments.payment.authorized.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
 -- orders/cancel_order
 grant usage on schema orders, platform to fn_cancel_order;
 grant insert on platform.outbox to fn_cancel_order;
@@ -214,15 +221,15 @@ create policy emit_cancel_transfer on platform.outbox for insert to fn_cancel_tr
 grant usage on schema payments, platform to fn_capture_payment;
 grant insert on platform.outbox to fn_capture_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_capture_payment;
-grant select, insert, update on payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_capture_payment;
-create policy emit_capture_payment on platform.outbox for insert to fn_capture_payment with check (type in ('shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.unknown.v1'));
+grant select, insert, update on payments.attempts, payments.breakers, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_capture_payment;
+create policy emit_capture_payment on platform.outbox for insert to fn_capture_payment with check (type in ('shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.unknown.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
 -- inventory/check_availability
 grant usage on schema inventory, platform to fn_check_availability;
 grant select on inventory.items to fn_check_availability;
 grant select, insert, update on platform.rate_limits to fn_check_availability;
 -- platform/check_invariants
 grant usage on schema inventory, orders, payments, platform to fn_check_invariants;
-grant select on inventory.alert_attempts, inventory.alert_deliveries, inventory.alert_targets, inventory.alerts, inventory.hold_lines, inventory.hold_parts, inventory.holds, inventory.items, inventory.ledger, inventory.locations, inventory.mendings, inventory.stock, inventory.transfer_lines, inventory.transfers, orders.order_lines, orders.orders, orders.return_lines, orders.saga_moves, orders.sagas, payments.attempts, payments.ledger, payments.payments, platform.consumer_offsets, platform.dead_letters, platform.idempotency, platform.inbox, platform.log_heads, platform.outbox, platform.streams to fn_check_invariants;
+grant select on inventory.alert_attempts, inventory.alert_deliveries, inventory.alert_targets, inventory.alerts, inventory.hold_lines, inventory.hold_parts, inventory.holds, inventory.items, inventory.ledger, inventory.locations, inventory.mendings, inventory.stock, inventory.transfer_lines, inventory.transfers, orders.order_lines, orders.orders, orders.return_lines, orders.saga_moves, orders.sagas, payments.attempts, payments.chargebacks, payments.ledger, payments.payments, payments.reconciliations, platform.consumer_offsets, platform.dead_letters, platform.idempotency, platform.inbox, platform.log_heads, platform.outbox, platform.streams to fn_check_invariants;
 create policy read_check_invariants on platform.idempotency for select to fn_check_invariants using (true);
 create policy read_check_invariants on platform.inbox for select to fn_check_invariants using (true);
 create policy read_check_invariants on platform.outbox for select to fn_check_invariants using (true);
@@ -247,6 +254,10 @@ grant select on inventory.locations to fn_commit_hold;
 grant select, insert on platform.inbox to fn_commit_hold;
 grant select, insert, update on inventory.hold_lines, inventory.holds, inventory.items, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_commit_hold;
 create policy emit_commit_hold on platform.outbox for insert to fn_commit_hold with check (type in ('shop.inventory.hold.committed.v1', 'shop.inventory.hold.expired.v1', 'shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shortfall.v1'));
+-- payments/compare_payments
+grant usage on schema payments to fn_compare_payments;
+grant select on payments.attempts, payments.ledger, payments.payments to fn_compare_payments;
+grant select, insert, update on payments.comparisons, payments.differences to fn_compare_payments;
 -- catalog/count_sales
 grant usage on schema catalog, orders, platform to fn_count_sales;
 grant select on orders.order_lines to fn_count_sales;
@@ -340,6 +351,9 @@ create policy read_forget_old_rows on platform.idempotency for select to fn_forg
 create policy read_forget_old_rows on platform.inbox for select to fn_forget_old_rows using (true);
 create policy read_forget_old_rows on platform.outbox for select to fn_forget_old_rows using (true);
 create policy read_forget_old_rows on platform.rate_limits for select to fn_forget_old_rows using (true);
+-- payments/forget_provider_events
+grant usage on schema payments to fn_forget_provider_events;
+grant select, insert, update, delete on payments.provider_events to fn_forget_provider_events;
 -- inventory/get_alert_delivery
 grant usage on schema inventory to fn_get_alert_delivery;
 grant select on inventory.alert_attempts, inventory.alert_deliveries, inventory.alerts to fn_get_alert_delivery;
@@ -358,12 +372,15 @@ grant select on inventory.locations to fn_get_location;
 -- orders/get_order
 grant usage on schema orders to fn_get_order;
 grant select on orders.order_lines, orders.orders, orders.sagas to fn_get_order;
+-- payments/get_order_payment
+grant usage on schema orders, payments to fn_get_order_payment;
+grant select on orders.orders, payments.attempts, payments.payments to fn_get_order_payment;
 -- inventory/get_past_stock
 grant usage on schema inventory to fn_get_past_stock;
 grant select on inventory.items, inventory.ledger, inventory.locations, inventory.stock to fn_get_past_stock;
 -- payments/get_payment
 grant usage on schema payments to fn_get_payment;
-grant select on payments.attempts, payments.payments to fn_get_payment;
+grant select on payments.attempts, payments.chargebacks, payments.ledger, payments.payments to fn_get_payment;
 -- catalog/get_product
 grant usage on schema catalog to fn_get_product;
 grant select on catalog.categories, catalog.listings, catalog.products, catalog.stock, catalog.variants to fn_get_product;
@@ -438,6 +455,9 @@ grant select on inventory.locations to fn_list_locations;
 -- orders/list_my_orders
 grant usage on schema orders to fn_list_my_orders;
 grant select on orders.orders, orders.sagas to fn_list_my_orders;
+-- payments/list_payments
+grant usage on schema payments to fn_list_payments;
+grant select on payments.payments to fn_list_payments;
 -- catalog/list_products
 grant usage on schema catalog to fn_list_products;
 grant select on catalog.categories, catalog.listings, catalog.search_entries, catalog.stock to fn_list_products;
@@ -447,6 +467,9 @@ grant select on inventory.hold_lines, inventory.holds, inventory.stock to fn_lis
 -- inventory/list_transfers
 grant usage on schema inventory to fn_list_transfers;
 grant select on inventory.transfer_lines, inventory.transfers to fn_list_transfers;
+-- payments/measure_payments
+grant usage on schema payments to fn_measure_payments;
+grant select on payments.attempts, payments.breakers, payments.chargebacks, payments.comparisons, payments.differences to fn_measure_payments;
 -- inventory/measure_stock
 grant usage on schema inventory to fn_measure_stock;
 grant select on inventory.alert_deliveries, inventory.holds, inventory.items, inventory.locations, inventory.stock, inventory.transfers to fn_measure_stock;
@@ -493,6 +516,12 @@ grant select, insert, update on catalog.sales, catalog.stock to fn_rebuild_catal
 grant select, insert, update, delete on catalog.listings, catalog.search_entries, catalog.words to fn_rebuild_catalog;
 create policy read_rebuild_catalog on platform.inbox for select to fn_rebuild_catalog using (true);
 create policy read_rebuild_catalog on platform.outbox for select to fn_rebuild_catalog using (true);
+-- payments/receive_provider_event
+grant usage on schema payments, platform to fn_receive_provider_event;
+grant insert on platform.outbox to fn_receive_provider_event;
+grant select, insert on payments.ledger to fn_receive_provider_event;
+grant select, insert, update on payments.attempts, payments.breakers, payments.chargebacks, payments.payments, payments.provider_events, platform.streams to fn_receive_provider_event;
+create policy emit_receive_provider_event on platform.outbox for insert to fn_receive_provider_event with check (type in ('shop.payments.chargeback.closed.v1', 'shop.payments.chargeback.opened.v1', 'shop.payments.payment.action_required.v1', 'shop.payments.payment.authorized.v1', 'shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
 -- inventory/receive_transfer
 grant usage on schema inventory, platform to fn_receive_transfer;
 grant insert on platform.outbox to fn_receive_transfer;
@@ -500,6 +529,13 @@ grant select on inventory.hold_lines, inventory.holds, inventory.locations to fn
 grant select, insert on inventory.ledger to fn_receive_transfer;
 grant select, insert, update on inventory.items, inventory.stock, inventory.transfer_lines, inventory.transfers, platform.idempotency, platform.streams to fn_receive_transfer;
 create policy emit_receive_transfer on platform.outbox for insert to fn_receive_transfer with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
+-- payments/reconcile_payments
+grant usage on schema orders, payments, platform to fn_reconcile_payments;
+grant insert on platform.outbox to fn_reconcile_payments;
+grant select on payments.breakers to fn_reconcile_payments;
+grant select, insert on orders.audit, payments.ledger, payments.reconciliations to fn_reconcile_payments;
+grant select, insert, update on payments.attempts, payments.chargebacks, payments.differences, payments.payments, platform.streams to fn_reconcile_payments;
+create policy emit_reconcile_payments on platform.outbox for insert to fn_reconcile_payments with check (type in ('shop.payments.chargeback.closed.v1', 'shop.payments.chargeback.opened.v1'));
 -- inventory/reconcile_stock
 grant usage on schema inventory, platform to fn_reconcile_stock;
 grant insert on platform.outbox to fn_reconcile_stock;
@@ -521,8 +557,8 @@ grant select, insert, update on inventory.alert_deliveries, platform.idempotency
 grant usage on schema payments, platform to fn_refund_payment;
 grant insert on platform.outbox to fn_refund_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_refund_payment;
-grant select, insert, update on payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_refund_payment;
-create policy emit_refund_payment on platform.outbox for insert to fn_refund_payment with check (type in ('shop.payments.payment.unknown.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1'));
+grant select, insert, update on payments.attempts, payments.breakers, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_refund_payment;
+create policy emit_refund_payment on platform.outbox for insert to fn_refund_payment with check (type in ('shop.payments.payment.unknown.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
 -- inventory/release_hold
 grant usage on schema inventory, platform to fn_release_hold;
 grant insert on platform.outbox to fn_release_hold;
@@ -548,8 +584,8 @@ create policy read_replay_dead_letters on platform.outbox for select to fn_repla
 grant usage on schema payments, platform to fn_resolve_unknown_payments;
 grant insert on platform.outbox to fn_resolve_unknown_payments;
 grant select, insert on payments.ledger to fn_resolve_unknown_payments;
-grant select, insert, update on payments.attempts, payments.payments, platform.streams to fn_resolve_unknown_payments;
-create policy emit_resolve_unknown_payments on platform.outbox for insert to fn_resolve_unknown_payments with check (type in ('shop.payments.payment.authorized.v1', 'shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1'));
+grant select, insert, update on payments.attempts, payments.breakers, payments.payments, payments.provider_events, platform.streams to fn_resolve_unknown_payments;
+create policy emit_resolve_unknown_payments on platform.outbox for insert to fn_resolve_unknown_payments with check (type in ('shop.payments.payment.action_required.v1', 'shop.payments.payment.authorized.v1', 'shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
 -- orders/return_goods
 grant usage on schema orders, platform to fn_return_goods;
 grant insert on platform.outbox to fn_return_goods;
@@ -650,6 +686,6 @@ create policy emit_update_product on platform.outbox for insert to fn_update_pro
 grant usage on schema payments, platform to fn_void_payment;
 grant insert on platform.outbox to fn_void_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_void_payment;
-grant select, insert, update on payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_void_payment;
-create policy emit_void_payment on platform.outbox for insert to fn_void_payment with check (type in ('shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1'));
+grant select, insert, update on payments.attempts, payments.breakers, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_void_payment;
+create policy emit_void_payment on platform.outbox for insert to fn_void_payment with check (type in ('shop.payments.payment.authorized.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
 drop function pg_temp.ensure_member, pg_temp.ensure_role, pg_temp.ensure;

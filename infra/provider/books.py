@@ -5,15 +5,18 @@ WAL with synchronous=NORMAL: a committed charge survives kill -9 of the process 
 
 import secrets
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from infra.provider.cards import Answer, Kind, behaviour, is_known, is_sequence
+from infra.provider import actions
+from infra.provider.cards import Answer, Behaviour, Kind, Tell, behaviour, disputes, is_known, is_sequence
 
 SCHEMA = """
 create table if not exists authorizations (
@@ -64,6 +67,18 @@ class Reply:
     status: int
     body: bytes
     answer: Answer = Answer.NOW
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A webhook that is to be sent; two of one `id` say the same."""
+
+    number: int
+    id: str
+    type: str
+    data: bytes
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +94,10 @@ class Charge:
 class Books:
     """One open file of books; every method is one transaction or one read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, url: str = "", action_s: float = 900.0, late_s: float = 1.5) -> None:
+        self._url = url
+        self._action_s = action_s
+        self._late_s = late_s
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.row_factory = sqlite3.Row
@@ -87,6 +105,7 @@ class Books:
         self._db.execute("pragma synchronous = normal")
         self._db.execute("pragma busy_timeout = 2000")
         self._db.executescript(SCHEMA)
+        self._db.executescript(actions.SCHEMA)
 
     def close(self) -> None:
         self._db.close()
@@ -105,7 +124,8 @@ class Books:
             if not play.booked:
                 return _lost(play.answer)
             id = f"auth_{secrets.token_hex(12)}"
-            authorized_minor = charge.amount_minor if play.code is None else 0
+            granted = play.code is None and not play.action
+            authorized_minor = charge.amount_minor if granted else 0
             self._db.execute(
                 ADD_AUTHORIZATION,
                 (
@@ -118,10 +138,11 @@ class Books:
                     authorized_minor,
                 ),
             )
-            status = "authorized" if play.code is None else "declined"
-            outcome = _outcome(id, Kind.AUTHORIZE, status, play.code, charge.amount_minor)
+            status = "authorized" if granted else "action_required" if play.action else "declined"
+            more = self._ask_customer(id, key) if play.action else {}
+            outcome = _outcome(id, Kind.AUTHORIZE, status, play.code, charge.amount_minor, **more)
             self._db.execute(ADD_OPERATION, (key, fingerprint, Kind.AUTHORIZE, id, 201, outcome))
-            return Reply(201, outcome, play.answer)
+            return Reply(201, outcome, play.answer, self._tell(play, key, charge.reference, outcome))
 
     def operate(self, kind: Kind, key: str, id: str, amount_minor: int | None) -> Reply:
         """Capture, void or refund; without an amount, all that is left. A refusal is an outcome (200, failed)."""
@@ -132,21 +153,85 @@ class Books:
             row = self._db.execute(ONE_AUTHORIZATION, (id,)).fetchone()
             if row is None:
                 return fault(404, "no such authorization")
-            play = behaviour(row["token"], kind, self._step(row["token"], row["reference"]))
+            step = self._step(row["token"], row["reference"])
+            play = behaviour(row["token"], kind, step)
             if not play.booked:
                 return _lost(play.answer)
+            if kind is Kind.VOID:
+                self._end_action(id)
             left = row["captured_minor"] - row["refunded_minor"]
             if kind is not Kind.REFUND:
                 left = row["authorized_minor"] - row["captured_minor"] - row["voided_minor"]
             amount = left if amount_minor is None else amount_minor
-            code = play.code or _refusal(kind, row, amount, left)
+            code = play.code or _refusal(kind, row, amount, left - self._disputed(id, kind))
             if code is None:
                 statement = {Kind.CAPTURE: CHARGE, Kind.VOID: RELEASE, Kind.REFUND: GIVE_BACK}[kind]
                 self._db.execute(statement, (amount, id))
             done = {Kind.CAPTURE: "captured", Kind.VOID: "voided", Kind.REFUND: "refunded"}[kind]
             outcome = _outcome(id, kind, done if code is None else "failed", code, amount)
             self._db.execute(ADD_OPERATION, (key, fingerprint, kind, id, 200, outcome))
-            return Reply(200, outcome, play.answer)
+            if code is None and disputes(row["token"], kind, step):
+                self._dispute(row, amount, "fraudulent")
+            return Reply(200, outcome, play.answer, self._tell(play, key, row["reference"], outcome))
+
+    def decide(self, id: str, approved: bool) -> Reply:
+        """What the customer did about an action; whoever comes second finds it decided."""
+        with self._transaction():
+            row = self._db.execute("select key, state from actions where id = ?", (id,)).fetchone()
+            if row is None:
+                return fault(404, "no such action")
+            if row["state"] != "pending":
+                return fault(409, f"this action is {row['state']}")
+            return self._decided(id, row["key"], "done" if approved else "failed", "authentication_failed")
+
+    def action(self, id: str) -> dict[str, Any] | None:
+        """What is to be confirmed, while it can be."""
+        row = self._db.execute(
+            "select z.* from authorizations z join actions using (id) where id = ? and state = 'pending'", (id,)
+        ).fetchone()
+        return None if row is None else dict(row)
+
+    def expire(self, now: float) -> None:
+        """Ends what nobody has confirmed in time."""
+        due = "select id, key from actions where state = 'pending' and expires_at <= ?"
+        if self._db.execute(due, (now,)).fetchone() is None:
+            return
+        with self._transaction():
+            for row in self._db.execute(due, (now,)).fetchall():
+                self._decided(row["id"], row["key"], "ended", "action_expired")
+
+    def dispute(self, id: str, amount_minor: int | None, reason: str) -> Reply:
+        """The customer's bank takes back what was captured, or a part of it."""
+        with self._transaction():
+            row = self._db.execute(ONE_AUTHORIZATION, (id,)).fetchone()
+            if row is None:
+                return fault(404, "no such authorization")
+            left = row["captured_minor"] - row["refunded_minor"] - self._disputed(id, Kind.REFUND)
+            amount = left if amount_minor is None else amount_minor
+            if not 0 < amount <= left:
+                return fault(409, "so much is not captured")
+            return Reply(201, self._dispute(row, amount, reason))
+
+    def close_dispute(self, id: str, outcome: str) -> Reply:
+        """Says who was right: the merchant has `won` or `lost`."""
+        with self._transaction():
+            update = "update disputes set outcome = ? where id = ? and outcome is null returning *"
+            closed = self._db.execute(update, (outcome, id)).fetchone()
+            if closed is None:
+                return fault(409, "no open dispute of this id")
+            row = self._db.execute(ONE_AUTHORIZATION, (closed["authorization_id"],)).fetchone()
+            return Reply(200, self._say_dispute("charge.dispute_closed", row, closed))
+
+    def due(self, now: float) -> list[Told]:
+        """What is to be sent, oldest first."""
+        rows = self._db.execute(
+            "select number, id, type, data, attempts from told where next_at <= ? order by number limit 20", (now,)
+        )
+        return [Told(**dict(row)) for row in rows]
+
+    def sent(self, number: int, next_at: float | None) -> None:
+        """Without a time to try it again it was taken."""
+        self._db.execute("update told set attempts = attempts + 1, next_at = ? where number = ?", (next_at, number))
 
     def operation(self, key: str) -> Reply:
         """The outcome under a key, as it was answered or would have been."""
@@ -163,9 +248,113 @@ class Books:
         rows = self._db.execute("select * from authorizations where reference = ? order by rowid", (reference,))
         return Reply(200, orjson.dumps({"items": [_view(row) for row in rows]}))
 
+    def page(self, after: int, limit: int) -> Reply:
+        """All authorizations in the order in which they were made; `next` asks for those that follow."""
+        rows = self._db.execute(
+            "select rowid as number, * from authorizations where rowid > ? order by rowid limit ?", (after, limit)
+        ).fetchall()
+        following = rows[-1]["number"] if len(rows) == limit else None
+        return Reply(200, orjson.dumps({"items": self._views(rows), "next": following}))
+
+    def of_references(self, references: list[str]) -> Reply:
+        """Every authorization under these references."""
+        marks = ",".join("?" * len(references))
+        rows = self._db.execute(
+            f"select * from authorizations where reference in ({marks}) order by rowid",  # noqa: S608 - marks alone
+            references,
+        ).fetchall()
+        return Reply(200, orjson.dumps({"items": self._views(rows)}))
+
     def totals(self) -> Reply:
         """The sums over all approved authorizations."""
         return Reply(200, orjson.dumps(dict(self._db.execute(TOTALS).fetchone())))
+
+    def _views(self, rows: list[sqlite3.Row]) -> list[dict[str, Any]]:
+        found: dict[str, list[dict[str, Any]]] = {}
+        marks = ",".join("?" * len(rows))
+        ids = [row["id"] for row in rows]
+        sql = f"select * from disputes where authorization_id in ({marks}) order by id"  # noqa: S608 - marks alone
+        for row in self._db.execute(sql, ids):
+            found.setdefault(row["authorization_id"], []).append(
+                {
+                    "dispute_id": row["id"],
+                    "id": row["authorization_id"],
+                    "amount_minor": row["amount_minor"],
+                    "reason": row["reason"],
+                    "outcome": row["outcome"],
+                }
+            )
+        return [{**_view(row), "disputes": found.get(row["id"], [])} for row in rows]
+
+    def _ask_customer(self, id: str, key: str) -> dict[str, Any]:
+        expires_at = time.time() + self._action_s
+        self._db.execute("insert into actions values (?, ?, 'pending', ?)", (id, key, expires_at))
+        until = datetime.fromtimestamp(expires_at, UTC).isoformat()
+        return {"action_url": f"{self._url}/v1/actions/{id}", "expires_at": until}
+
+    def _end_action(self, id: str) -> None:
+        row = self._db.execute("select key from actions where id = ? and state = 'pending'", (id,)).fetchone()
+        if row is not None:
+            self._decided(id, row["key"], "ended", "action_cancelled", tell=False)
+
+    def _decided(self, id: str, key: str, state: str, code: str, *, tell: bool = True) -> Reply:
+        done = state == "done"
+        self._db.execute("update actions set state = ? where id = ?", (state, id))
+        change = "authorized_minor = requested_minor" if done else "code = ?"
+        self._db.execute(f"update authorizations set {change} where id = ?", (id,) if done else (code, id))  # noqa: S608
+        row = self._db.execute(ONE_AUTHORIZATION, (id,)).fetchone()
+        status = "authorized" if done else "declined"
+        outcome = _outcome(id, Kind.AUTHORIZE, status, None if done else code, row["requested_minor"])
+        self._db.execute("update operations set body = ? where key = ?", (outcome, key))
+        if tell:
+            self._say("operation.settled", {**orjson.loads(outcome), "key": key, "reference": row["reference"]})
+        return Reply(200, outcome, told=tell)
+
+    def _disputed(self, id: str, kind: Kind) -> int:
+        """What cannot be refunded, because the customer's bank has it or had it for good."""
+        if kind is not Kind.REFUND:
+            return 0
+        sums = "select coalesce(sum(amount_minor), 0) from disputes where authorization_id = ? and outcome is not 'won'"
+        amount: int = self._db.execute(sums, (id,)).fetchone()[0]
+        return amount
+
+    def _dispute(self, row: sqlite3.Row, amount: int, reason: str) -> bytes:
+        id = f"dp_{secrets.token_hex(12)}"
+        self._db.execute("insert into disputes values (?, ?, ?, ?, null)", (id, row["id"], amount, reason))
+        dispute = self._db.execute("select * from disputes where id = ?", (id,)).fetchone()
+        return self._say_dispute("charge.disputed", row, dispute)
+
+    def _say_dispute(self, type: str, row: sqlite3.Row, dispute: sqlite3.Row) -> bytes:
+        said = {
+            "dispute_id": dispute["id"],
+            "id": row["id"],
+            "reference": row["reference"],
+            "amount_minor": dispute["amount_minor"],
+            "currency": row["currency"],
+            "reason": dispute["reason"],
+            "outcome": dispute["outcome"],
+        }
+        self._say(type, said)
+        return orjson.dumps(said)
+
+    def _tell(self, play: Behaviour, key: str, reference: str, outcome: bytes) -> bool:
+        """Whether somebody is to be told at once of what is answered here."""
+        if play.tell is Tell.NO:
+            return False
+        said = {**orjson.loads(outcome), "key": key, "reference": reference}
+        late_s = self._late_s if play.tell is Tell.LATE else 0.0
+        id = self._say("operation.settled", said, late_s)
+        if play.tell is Tell.TWICE:
+            self._say("operation.settled", said, late_s, id)
+        return play.tell is not Tell.LATE
+
+    def _say(self, type: str, data: dict[str, Any], late_s: float = 0.0, id: str = "") -> str:
+        id = id or f"evt_{secrets.token_hex(12)}"
+        self._db.execute(
+            "insert into told (id, type, data, next_at) values (?, ?, ?, ?)",
+            (id, type, orjson.dumps(data), time.time() + late_s),
+        )
+        return id
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -202,13 +391,15 @@ def _lost(answer: Answer) -> Reply:
     return Reply(status, body, answer)
 
 
-def _outcome(id: str | None, kind: Kind, status: str, code: str | None, amount_minor: int) -> bytes:
-    return orjson.dumps({"id": id, "operation": kind, "status": status, "code": code, "amount_minor": amount_minor})
+def _outcome(id: str | None, kind: Kind, status: str, code: str | None, amount_minor: int, **more: Any) -> bytes:
+    said = {"id": id, "operation": kind, "status": status, "code": code, "amount_minor": amount_minor}
+    return orjson.dumps({**said, **more})
 
 
 def _refusal(kind: Kind, row: sqlite3.Row, amount: int, left: int) -> str | None:
     if row["authorized_minor"] == 0:
-        return "not_authorized"
+        # What the customer has not confirmed, or not in time, is given back by saying so.
+        return None if kind is Kind.VOID and amount == 0 else "not_authorized"
     if kind is Kind.VOID and amount == 0:
         # Voiding what is voided already is done; what is captured can only be refunded.
         return "already_captured" if row["captured_minor"] else None

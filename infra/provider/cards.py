@@ -13,6 +13,15 @@ class Kind(StrEnum):
     REFUND = "refund"
 
 
+class Tell(StrEnum):
+    """When the merchant is told by webhook of an operation that it asked for itself."""
+
+    NO = "no"
+    EARLY = "early"
+    TWICE = "twice"
+    LATE = "late"
+
+
 class Answer(StrEnum):
     """How the caller gets to know, once the books are written."""
 
@@ -28,11 +37,16 @@ CHARGES = frozenset({Kind.AUTHORIZE, Kind.CAPTURE})
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """One way to treat one operation: `code` refuses it; without `booked` it is lost before it reached the books."""
+    """One way to treat one operation: `code` refuses it; without `booked` it is lost before it reached the books.
+
+    With `action` the customer has to confirm it first.
+    """
 
     code: str | None = None
     booked: bool = True
     answer: Answer = Answer.NOW
+    action: bool = False
+    tell: Tell = Tell.NO
 
 
 APPROVE = Behaviour()
@@ -47,6 +61,11 @@ BEHAVIOURS = {
     "timeout_after_charge": Behaviour(answer=Answer.NEVER),
     "error": Behaviour(booked=False, answer=Answer.ERROR),
     "error_after_charge": Behaviour(answer=Answer.ERROR),
+    "action": Behaviour(action=True),
+    "webhook_early": Behaviour(answer=Answer.LATE, tell=Tell.EARLY),
+    "webhook_twice": Behaviour(tell=Tell.TWICE),
+    "webhook_late": Behaviour(answer=Answer.NEVER, tell=Tell.LATE),
+    "dispute": APPROVE,
 }
 
 # Which operations a card plays its behaviour on; on the others it approves.
@@ -58,8 +77,14 @@ CARDS: dict[str, tuple[str, frozenset[Kind]]] = {
     "tok_error_after_charge": ("error_after_charge", CHARGES),
     "tok_capture_fails": ("capture_fails", frozenset({Kind.CAPTURE})),
     "tok_slow": ("slow", ALL),
+    "tok_3ds": ("action", frozenset({Kind.AUTHORIZE})),
+    "tok_webhook_early": ("webhook_early", CHARGES),
+    "tok_webhook_twice": ("webhook_twice", CHARGES),
+    "tok_webhook_late": ("webhook_late", CHARGES),
+    "tok_dispute": ("dispute", frozenset({Kind.CAPTURE})),
 }
 SEQUENCE = "tok_seq:"
+ONLY_ON = {"capture_fails": Kind.CAPTURE, "dispute": Kind.CAPTURE, "action": Kind.AUTHORIZE}
 
 
 def is_sequence(token: str) -> bool:
@@ -81,6 +106,10 @@ def behaviour(token: str, kind: Kind, step: int) -> Behaviour:
         return BEHAVIOURS[name] if kind in kinds else APPROVE
     names = token.removeprefix(SEQUENCE).split(",")
     name = names[step] if step < len(names) else "approve"
-    if name == "capture_fails" and kind is not Kind.CAPTURE:
-        return APPROVE
-    return BEHAVIOURS[name]
+    return APPROVE if ONLY_ON.get(name, kind) is not kind else BEHAVIOURS[name]
+
+
+def disputes(token: str, kind: Kind, step: int) -> bool:
+    """Whether the customer will dispute what this operation has taken."""
+    names = token.removeprefix(SEQUENCE).split(",") if is_sequence(token) else [CARDS[token][0]]
+    return kind is Kind.CAPTURE and step < len(names) and names[step] == "dispute"

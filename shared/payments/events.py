@@ -25,7 +25,11 @@ class AuthorizePayment(
     subject="order/{order_id}",
     sent_by=("orders",),
 ):
-    """Answered by PaymentAuthorized or PaymentDeclined. An amount of 0 is authorised without the provider."""
+    """Answered by PaymentAuthorized or PaymentDeclined, and by PaymentActionRequired before, if the customer must act.
+
+    An amount of 0 is authorised without the provider. Another key while the customer should act is another card: what
+    was asked for is cancelled first.
+    """
 
     order_id: UUID
     amount_minor: Minor
@@ -59,7 +63,8 @@ class VoidPayment(
 ):
     """Without an amount: all that is not captured. Answered by PaymentVoided, also if nothing was ever authorised.
 
-    Answered by VoidFailed if all is captured already (it can only be refunded then), or if the provider refuses.
+    What the customer should have done is cancelled by it. Answered by VoidFailed if all is captured already (it can only
+    be refunded then), or if the provider refuses.
     """
 
     order_id: UUID
@@ -219,3 +224,36 @@ class RefundFailed(
     command_key: str
     amount_minor: int
     code: str
+
+
+class ChargebackOpened(
+    Event,
+    type="shop.payments.chargeback.opened.v1",
+    topic="shop.payments",
+    key="order_id",
+    subject="chargeback/{chargeback_id}",
+):
+    """The customer's bank has taken the money back, until it is decided who is right."""
+
+    order_id: UUID
+    chargeback_id: str
+    amount_minor: int
+    currency: str
+    reason: str
+
+
+class ChargebackClosed(
+    Event,
+    type="shop.payments.chargeback.closed.v1",
+    topic="shop.payments",
+    key="order_id",
+    subject="chargeback/{chargeback_id}",
+):
+    """`won`: the money is back. `lost`: it stays with the customer."""
+
+    order_id: UUID
+    chargeback_id: str
+    amount_minor: int
+    currency: str
+    reason: str
+    outcome: Literal["won", "lost"]

@@ -239,22 +239,74 @@ CHECKS = (
     ),
     Check(
         "payments_equal_ledger",
-        "What a payment says was authorised, captured, voided and refunded is what its ledger says.",
+        "What a payment says was authorised, captured, voided, refunded and disputed is what its ledger says.",
+        # A reversal takes back an entry of the opposite direction: it counts against that.
         """
-        select p.order_id, p.authorized_minor, p.captured_minor, p.voided_minor, p.refunded_minor,
-          l.authorized, l.captured, l.voided, l.refunded
+        with entries as (
+          select order_id, case when reversal then -amount_minor else amount_minor end as amount_minor,
+            case when reversal then credit_account || ' ' || debit_account
+              else debit_account || ' ' || credit_account end as move
+          from payments.ledger
+        )
+        select p.order_id, p.authorized_minor, p.captured_minor, p.voided_minor, p.refunded_minor, p.disputed_minor,
+          p.lost_minor, l.authorized, l.captured, l.voided, l.refunded, l.disputed, l.lost
         from payments.payments p
         left join (
           select order_id,
-            coalesce(sum(amount_minor) filter (where debit_account = 'authorized'), 0) as authorized,
-            coalesce(sum(amount_minor) filter (where debit_account = 'captured'), 0) as captured,
-            coalesce(sum(amount_minor) filter (where credit_account = 'authorized' and debit_account = 'customer'), 0)
-              as voided,
-            coalesce(sum(amount_minor) filter (where credit_account = 'captured'), 0) as refunded
-          from payments.ledger group by order_id
+            sum(amount_minor) filter (where move = 'authorized customer') as authorized,
+            sum(amount_minor) filter (where move = 'captured authorized') as captured,
+            sum(amount_minor) filter (where move = 'customer authorized') as voided,
+            sum(amount_minor) filter (where move = 'customer captured') as refunded,
+            sum(case move when 'disputed captured' then amount_minor else -amount_minor end)
+              filter (where move in ('disputed captured', 'captured disputed', 'lost disputed')) as disputed,
+            sum(amount_minor) filter (where move = 'lost disputed') as lost
+          from entries group by order_id
         ) l using (order_id)
-        where (p.authorized_minor, p.captured_minor, p.voided_minor, p.refunded_minor)
-          <> (coalesce(l.authorized, 0), coalesce(l.captured, 0), coalesce(l.voided, 0), coalesce(l.refunded, 0))
+        where (p.authorized_minor, p.captured_minor, p.voided_minor, p.refunded_minor, p.disputed_minor, p.lost_minor)
+          <> (coalesce(l.authorized, 0), coalesce(l.captured, 0), coalesce(l.voided, 0), coalesce(l.refunded, 0),
+            coalesce(l.disputed, 0), coalesce(l.lost, 0))
+        """,
+    ),
+    Check(
+        "payment_status_follows",
+        "What a payment waits for is what its attempts wait for, and what was said last is what the last one said.",
+        """
+        with said as (
+          select distinct on (order_id) order_id,
+            case when state = 'failed' then 'declined' else case operation
+              when 'authorize' then 'authorized' when 'capture' then 'captured' else 'voided' end end as said
+          from payments.attempts
+          where state = 'succeeded' and operation <> 'refund'
+            or state = 'failed' and operation = 'authorize' and code not in ('voided', 'already_authorized')
+          order by order_id, finished_at desc, operation <> 'void', key desc
+        ), open as (
+          select order_id, bool_or(state = 'unknown') as unknown, bool_or(state = 'action') as action
+          from payments.attempts where state in ('unknown', 'action') group by order_id
+        )
+        select p.order_id, p.status, p.pending, p.last_said, said.said, open.unknown, open.action
+        from payments.payments p left join said using (order_id) left join open using (order_id)
+        where (p.pending is null) <> (open.order_id is null)
+          or p.pending = 'unknown' and not open.unknown or p.pending = 'action_required' and not open.action
+          or p.authorized_minor = p.voided_minor and p.captured_minor = 0 and p.last_said is distinct from said.said
+            and not exists (select from payments.reconciliations r where r.order_id = p.order_id)
+        """,
+    ),
+    Check(
+        "disputes_equal_ledger",
+        "Of every dispute its money is away once, and back or lost once it is closed.",
+        """
+        select c.id as chargeback_id, c.order_id, c.amount_minor, c.outcome, l.taken, l.closed
+        from payments.chargebacks c
+        left join (
+          select chargeback_id, sum(amount_minor) filter (where debit_account = 'disputed') as taken,
+            sum(amount_minor) filter (where (debit_account, credit_account) = ('captured', 'disputed')) as won,
+            sum(amount_minor) filter (where debit_account = 'lost') as lost,
+            sum(amount_minor) filter (where credit_account = 'disputed') as closed
+          from payments.ledger where chargeback_id is not null group by chargeback_id
+        ) l on l.chargeback_id = c.id
+        where coalesce(l.taken, 0) <> c.amount_minor
+          or coalesce(l.won, 0) <> case c.outcome when 'won' then c.amount_minor else 0 end
+          or coalesce(l.lost, 0) <> case c.outcome when 'lost' then c.amount_minor else 0 end
         """,
     ),
     Check(
@@ -267,11 +319,12 @@ CHECKS = (
     ),
     Check(
         "one_capture_per_order",
-        "An order that was to be paid at once has at most one capture that succeeded or still may.",
+        "An order has at most one capture of all that is left that succeeded or still may, and one per shipment.",
+        # Each part has a key of its own, so that two of one key cannot be; of the whole, another key is another capture.
         """
-        select order_id, count(*) as captures
-        from payments.attempts a join orders.orders o on o.id = a.order_id and o.capture = 'now'
+        select order_id, count(*) as captures from payments.attempts
         where operation = 'capture' and state <> 'failed' and amount_minor is distinct from 0
+          and key not like '%/capture/%'
         group by order_id having count(*) > 1
         """,
     ),

@@ -25,6 +25,8 @@ REGISTRY: dict[str, "Declaration"] = {}
 class Http:
     """`limit_bytes` is the largest body taken. `wait` reads the resource afresh until it is final (`Prefer: wait`).
 
+    `signed` is the field of Settings with the secrets that the caller's signature is made by.
+
     What is cached for `cache_s` may differ by the path and the query, never by the caller.
     """
 
@@ -42,6 +44,7 @@ class Http:
     takes: tuple[str, ...]
     follows: Follows | None
     rate: Rate | None
+    signed: str = ""
 
     @property
     def cache_control(self) -> str | None:
@@ -132,6 +135,7 @@ def http(
     prepare: Part | None = None,
     call: Part | None = None,
     warm: bool = False,
+    signed: str = "",
 ) -> Callable[[Function], Function]:
     """Serves `route` ("POST /v1/orders"). `if_match` fills the request's field `expected_version` from If-Match.
 
@@ -143,6 +147,8 @@ def http(
     `follows` lets callers wait for what they have written elsewhere to be shown here (Sequence-Token).
     `rate` is what each caller may ask for, or each address where there is no caller.
     `warm` keeps one instance running on the cluster.
+    `signed` names the setting of the secrets by which webhooks are signed to this function (Standard Webhooks): another
+    body, an old one or one without a signature never gets here. The request's `webhook_id` tells repetitions.
     """
     method, _, path = route.partition(" ")
     roles = (role,) if isinstance(role, str) else role
@@ -161,8 +167,10 @@ def http(
         tuple(takes),
         follows,
         rate,
+        signed,
     )
-    return _recorder(trigger, reads, writes, emits, prepare, call, warm)
+    secrets = (signed.upper(),) if signed else ()
+    return _recorder(trigger, reads, writes, emits, prepare, call, warm, secrets)
 
 
 def on_event(
@@ -180,7 +188,9 @@ def on_event(
 
     With `together` the function is given a sequence: of events that wait at the same time up to so many share one
     transaction. What it emits names the event that led to it. It takes locks for all of them in one order, or it would
-    make deadlocks of what one by one makes none. When it raises, each event is given to it alone.
+    make deadlocks of what one by one makes none. When it raises, each event is given to it alone. `prepare` then takes a
+    sequence too, and gives an attempt or None for each; `call` takes one attempt, and waits for no other; the function
+    is given the events whose calls have ended, and their outcomes.
     """
     consumed = tuple(topics) or tuple(sorted({event.topic for event in events}))
     return _recorder(OnEvent(events, consumed, together), reads, writes, emits, prepare, call, warm)
@@ -215,7 +225,9 @@ def _recorder(
 ) -> Callable[[Function], Function]:
     def record(function: Function) -> Function:
         hints = get_type_hints(function)
-        parameters = [name for name in inspect.signature(function).parameters if name not in ("work", "outcome")]
+        parameters = [
+            name for name in inspect.signature(function).parameters if name not in ("work", "outcome", "outcomes")
+        ]
         declaration = Declaration(
             name=function.__name__,
             module=function.__module__,

@@ -6,6 +6,7 @@ operator, so that it no longer holds up its partition.
 
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import Any
 
 import orjson
 from sqlalchemy import text
@@ -39,6 +40,12 @@ select array_agg(source) as sources, array_agg(event_id) as event_ids from first
 APPLIED = text(
     "select true from platform.inbox where consumer = :consumer and source = :source and event_id = :event_id"
 )
+
+APPLIED_OF_MANY = text("""
+select array_agg(source) as sources, array_agg(event_id) as event_ids from platform.inbox
+where consumer = :consumer and (source, event_id) in (
+  select source, event_id from unnest(cast(:sources as text[]), cast(:event_ids as text[])) as e (source, event_id))
+""")
 
 COUNT = text("""
 insert into platform.attempts as a (consumer, source, event_id, attempts, last_error)
@@ -74,16 +81,24 @@ def claim(consumer: str, envelope: Envelope) -> Claim:
 
 def claim_all(consumer: str, envelopes: Sequence[Envelope]) -> Claim:
     """The same of several events."""
-    return lambda db: db.enqueue(
-        FIRST_OF_MANY,
-        consumer=consumer,
-        sources=[envelope.source for envelope in envelopes],
-        event_ids=[occurrence(envelope) for envelope in envelopes],
-    )
+    return lambda db: db.enqueue(FIRST_OF_MANY, **_named(consumer, envelopes))
+
+
+def look_up_all(consumer: str, envelopes: Sequence[Envelope]) -> Claim:
+    """Finds those that were applied before; `claimed` reads the row."""
+    return lambda db: db.enqueue(APPLIED_OF_MANY, **_named(consumer, envelopes))
+
+
+def _named(consumer: str, envelopes: Sequence[Envelope]) -> dict[str, Any]:
+    return {
+        "consumer": consumer,
+        "sources": [envelope.source for envelope in envelopes],
+        "event_ids": [occurrence(envelope) for envelope in envelopes],
+    }
 
 
 def claimed(row: Row) -> set[tuple[str, str]]:
-    """The sources and occurrences that were claimed."""
+    """The sources and occurrences that were claimed, or found."""
     return set(zip(row.sources or (), row.event_ids or (), strict=True))
 
 

@@ -100,6 +100,11 @@ class Unauthenticated(Problem, status=401, title="A valid bearer token is needed
         return {**Problem.headers(self), "www-authenticate": "Bearer"}
 
 
+class SignatureRefused(Problem, status=401, title="The webhook is not signed by whom it should be, or too old"):
+    def headers(self) -> dict[str, str]:
+        return {**Problem.headers(self), "www-authenticate": "Signature"}
+
+
 class NotAllowed(Problem, status=403, title="The caller's roles do not allow this"):
     needed: list[str]
 

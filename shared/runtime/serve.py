@@ -9,17 +9,17 @@ import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from shared.runtime import following, inbox, log, metrics, trace
+from shared.runtime import following, inbox, log, metrics, trace, webhooks
 from shared.runtime.address import CLIENT_ADDRESS, client_address
 from shared.runtime.answers import Answer, Page, Pour, Stream, encode, gathered
 from shared.runtime.asgi import Aborted, Pouring, Receive, Scope, Send, path_of, read_body, send_answer
@@ -250,7 +250,11 @@ class HttpEndpoint(Endpoint[Http]):
             keyed = Keyed(
                 declaration.role, caller.subject, route, call.headers.get("idempotency-key"), call.body, query
             )
-        request = self._request(call, {name: unquote(part) for name, part in match.groupdict().items()})
+        elsewhere = {name: unquote(part) for name, part in match.groupdict().items()}
+        if trigger.signed:
+            keys = getattr(self.runtime.settings, trigger.signed)
+            elsewhere["webhook_id"] = webhooks.verify(call.headers, call.body, keys, time())
+        request = self._request(call, elsewhere)
         if trigger.follows is not None and following.HEADER in call.headers:
             began = perf_counter()
             await self._follow(trigger.follows, request, caller, cause, call)
@@ -425,6 +429,15 @@ class Delivered:
     message: Any
     envelope: Envelope
     cause: Cause
+    outcome: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is to be called for an event; `new` is False for one that was applied before."""
+
+    new: bool
+    attempt: Any = None
 
 
 class EventEndpoint(Endpoint[OnEvent]):
@@ -436,9 +449,13 @@ class EventEndpoint(Endpoint[OnEvent]):
         self._delay = metrics.DELAY.labels(declaration.name)
         self._duplicates = metrics.DUPLICATES.labels(declaration.name)
         metrics.PARKED.labels(declaration.name)
-        self._together: Together[Delivered] | None = None
+        self._together: Together[Delivered, bool] | None = None
+        self._preparing: Together[Delivered, Prepared] | None = None
         if trigger.together is not None:
-            self._together = Together(self._apply_all, trigger.together, runtime.settings.handler_timeout_s)
+            timeout_s = runtime.settings.handler_timeout_s
+            self._together = Together(self._apply_all, trigger.together, timeout_s)
+            if declaration.prepare is not None:
+                self._preparing = Together(self._prepare_all, trigger.together, timeout_s)
 
     async def respond(self, call: Call, cause: Cause) -> Answer:
         if call.method != "POST":
@@ -485,7 +502,7 @@ class EventEndpoint(Endpoint[OnEvent]):
     async def _apply(self, message: Any, envelope: Envelope, cause: Cause) -> bool:
         """One effect for this event; False when it was applied before."""
         if self._together is not None:
-            return await self._together.apply(Delivered(message, envelope, cause))
+            return await self._apply_together(self._together, Delivered(message, envelope, cause))
         declaration, consumer = self.declaration, self.declaration.service
         arguments: tuple[Any, ...] = (message,)
         if declaration.prepare is not None:
@@ -503,6 +520,35 @@ class EventEndpoint(Endpoint[OnEvent]):
             await declaration.function(*arguments, work)
         return True
 
+    async def _apply_together(self, together: Together[Delivered, bool], delivered: Delivered) -> bool:
+        """Of three parts the first and the last are shared; each event waits for its own call alone."""
+        if self._preparing is None:
+            return await together.apply(delivered)
+        prepared = await self._preparing.apply(delivered)
+        if not prepared.new:
+            return False
+        outcome = None
+        if prepared.attempt is not None and self.declaration.call is not None:
+            outcome = await self.declaration.call(prepared.attempt, self.runtime.egress)
+        return await together.apply(replace(delivered, outcome=outcome))
+
+    async def _prepare_all(self, deliveries: Sequence[Delivered]) -> list[Prepared]:
+        """One transaction for the first part of them all; an event that is delivered twice at once is prepared once."""
+        assert self.declaration.prepare is not None
+        look_up = inbox.look_up_all(self.declaration.service, [one.envelope for one in deliveries])
+        async with self.unit(self._caller, deliveries[-1].cause, look_up) as work:
+            applied = inbox.claimed(work.claimed)
+            occurrences = [(one.envelope.source, inbox.occurrence(one.envelope)) for one in deliveries]
+            first = dict(zip(reversed(occurrences), reversed(deliveries), strict=True))
+            new = [(occurrence, one) for occurrence, one in first.items() if occurrence not in applied]
+            work.causes.update((id(one.message), one.cause) for _, one in new)
+            attempts = await self.declaration.prepare([one.message for _, one in new], work) if new else ()
+        prepared = {
+            occurrence: Prepared(new=True, attempt=attempt)
+            for (occurrence, _), attempt in zip(new, attempts, strict=True)
+        }
+        return [prepared.get(occurrence, Prepared(new=False)) for occurrence in occurrences]
+
     async def _apply_all(self, deliveries: Sequence[Delivered]) -> list[bool]:
         """One effect for each of these events, all in one transaction; False for those that were applied before."""
         claim = inbox.claim_all(self.declaration.service, [one.envelope for one in deliveries])
@@ -512,10 +558,13 @@ class EventEndpoint(Endpoint[OnEvent]):
                 occurrence = one.envelope.source, inbox.occurrence(one.envelope)
                 new.append(occurrence in claimed)
                 claimed.discard(occurrence)  # one event may be delivered twice at once
-            messages = [one.message for one, is_new in zip(deliveries, new, strict=True) if is_new]
-            work.causes.update((id(one.message), one.cause) for one in deliveries)
-            if messages:
-                await self.declaration.function(messages, work)
+            taken = [one for one, is_new in zip(deliveries, new, strict=True) if is_new]
+            work.causes.update((id(one.message), one.cause) for one in taken)
+            arguments = [[one.message for one in taken]]
+            if self._preparing is not None:
+                arguments.append([one.outcome for one in taken])
+            if taken:
+                await self.declaration.function(*arguments, work)
         return new
 
     async def _parked(self, envelope: Envelope, cause: Cause, error: Exception) -> bool:

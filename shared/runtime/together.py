@@ -14,29 +14,31 @@ from shared.runtime import log
 from shared.runtime.db import ASKED_FOR_TOO_MUCH, TRANSIENT
 
 ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(slots=True)
-class Waiting(Generic[ItemT]):
+class Waiting(Generic[ItemT, ResultT]):
     item: ItemT
-    done: asyncio.Future[bool]
+    done: asyncio.Future[ResultT]
 
 
-class Together(Generic[ItemT]):
-    """`apply` says of each item, in their order, whether it was new. When it raises, each is applied alone."""
+class Together(Generic[ItemT, ResultT]):
+    """`apply` gives a result for each item, in their order. When it raises, each is applied alone."""
 
     def __init__(
-        self, apply: Callable[[Sequence[ItemT]], Awaitable[Sequence[bool]]], most: int, timeout_s: float
+        self, apply: Callable[[Sequence[ItemT]], Awaitable[Sequence[ResultT]]], most: int, timeout_s: float
     ) -> None:
         self._apply = apply
         self._most = most
         self._timeout_s = timeout_s
-        self._waiting: deque[Waiting[ItemT]] = deque()
+        self._waiting: deque[Waiting[ItemT, ResultT]] = deque()
         self._taking: asyncio.Task[None] | None = None
 
-    async def apply(self, item: ItemT) -> bool:
+    async def apply(self, item: ItemT) -> ResultT:
         """Raises what went wrong with this item, and nothing that went wrong with another."""
-        waiting = Waiting(item, asyncio.get_running_loop().create_future())
+        done: asyncio.Future[ResultT] = asyncio.get_running_loop().create_future()
+        waiting = Waiting(item, done)
         self._waiting.append(waiting)
         if self._taking is None:
             self._taking = asyncio.create_task(self._take_all())
@@ -51,12 +53,12 @@ class Together(Generic[ItemT]):
         finally:
             self._taking = None
 
-    async def _take(self, taken: Sequence[Waiting[ItemT]]) -> None:
+    async def _take(self, taken: Sequence[Waiting[ItemT, ResultT]]) -> None:
         if not taken:
             return
         try:
             async with asyncio.timeout(self._timeout_s):
-                news = await self._apply([waiting.item for waiting in taken])
+                results = await self._apply([waiting.item for waiting in taken])
         except Exception as error:  # noqa: BLE001 - it is raised where it belongs
             away = isinstance(error, TRANSIENT) and not isinstance(error, ASKED_FOR_TOO_MUCH)
             if away or len(taken) == 1:
@@ -67,11 +69,11 @@ class Together(Generic[ItemT]):
             for waiting in taken:
                 await self._take([waiting])
             return
-        for waiting, new in zip(taken, news, strict=True):
+        for waiting, result in zip(taken, results, strict=True):
             if not waiting.done.done():
-                waiting.done.set_result(new)
+                waiting.done.set_result(result)
 
 
-def _fail(done: asyncio.Future[bool], error: Exception) -> None:
+def _fail(done: asyncio.Future[ResultT], error: Exception) -> None:
     if not done.done():
         done.set_exception(error)

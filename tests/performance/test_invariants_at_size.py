@@ -56,8 +56,8 @@ insert into orders.sagas (order_id, state, payment, moves, updated_at)
 select id, 'completed', 'captured', 5, now() from numbers;
 insert into orders.saga_moves (order_id, position, from_state, to_state, cause, event_id, asked, at)
 select id, position, from_state, to_state, cause, gen_random_uuid(), asked, now() from numbers, moves;
-insert into payments.payments (order_id, status, currency, amount_minor, authorized_minor, captured_minor, created_at,
-  updated_at)
+insert into payments.payments (order_id, last_said, currency, amount_minor, authorized_minor, captured_minor,
+  created_at, updated_at)
 select id, 'captured', 'GBP', {lines} * 200, {lines} * 200, {lines} * 200, now(), now() from numbers;
 insert into payments.attempts (key, order_id, operation, amount_minor, state, created_at, finished_at)
 select id || '/' || operation, id, operation, {lines} * 200, 'succeeded', now(), now()

@@ -88,12 +88,12 @@ def halt(runtime: Runtime) -> Halt:
             return unit_of_work(runtime.database, declaration, nobody, Cause("test"), fixed=Fixed(NOW, uuid4))
 
         async with part() as work:
-            attempt = await declaration.prepare(command, work)
+            (attempt,) = await declaration.prepare([command], work)
         outcome = await declaration.call(attempt, runtime.egress) if called else None
 
         async def go_on() -> list[Event]:
             async with part() as work:
-                await function(command, outcome, work)
+                await function([command], [outcome], work)
             return work.emitted
 
         return go_on

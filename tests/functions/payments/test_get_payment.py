@@ -12,6 +12,11 @@ from functions.payments.refund_payment import refund_payment
 from tests.conftest import Ask, Run
 from tests.functions.payments.commands import authorize, capture, refund
 
+FIGURES = (
+    *("order_id", "status", "currency", "amount_minor", "authorized_minor", "captured_minor", "voided_minor"),
+    *("refunded_minor", "disputed_minor", "lost_minor"),
+)
+
 
 async def test_sums_and_attempts(run: Run, ask: Ask, order: UUID) -> None:
     await run(authorize_payment, authorize(order))
@@ -23,15 +28,17 @@ async def test_sums_and_attempts(run: Run, ask: Ask, order: UUID) -> None:
 
     payment = json.loads(answer.body)
     assert answer.status == 200
-    assert {name: payment[name] for name in payment if name != "attempts"} == {
+    assert {name: payment[name] for name in FIGURES} == {
         "order_id": str(order),
-        "status": "captured",
+        "status": "part_refunded",
         "currency": "GBP",
         "amount_minor": 1000,
         "authorized_minor": 1000,
         "captured_minor": 1000,
         "voided_minor": 0,
         "refunded_minor": 250,
+        "disputed_minor": 0,
+        "lost_minor": 0,
     }
     assert sorted((attempt["operation"], attempt["state"], attempt["code"]) for attempt in payment["attempts"]) == [
         ("authorize", "succeeded", None),

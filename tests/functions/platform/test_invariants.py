@@ -176,6 +176,23 @@ BROKEN = [
         "<money ledger may change>; update payments.ledger set amount_minor = amount_minor + 1 where order_id = <sold>",
     ),
     (
+        "payment_status_follows",
+        "update payments.payments set pending = 'unknown' where order_id = <sold>",
+    ),
+    (
+        "payment_status_follows",
+        "update payments.payments set last_said = 'voided' where last_said = 'declined'",
+    ),
+    (
+        "payments_equal_ledger",
+        "update payments.payments set disputed_minor = disputed_minor + 1 where order_id = <sold>",
+    ),
+    (
+        "disputes_equal_ledger",
+        """insert into payments.chargebacks (id, order_id, authorization_id, amount_minor, currency, reason, opened_at)
+            values ('dp', <sold>, 'auth', 1, 'GBP', 'fraudulent', now())""",
+    ),
+    (
         "one_capture_per_order",
         """insert into payments.attempts (key, order_id, operation, amount_minor, state, created_at, finished_at)
             values ('again', <sold>, 'capture', 1, 'succeeded', now(), now())""",
@@ -221,7 +238,7 @@ BROKEN = [
     ),
     (
         "nothing_is_bound_to_ended_orders",
-        """insert into payments.payments (order_id, status, currency, amount_minor, authorized_minor, created_at,
+        """insert into payments.payments (order_id, last_said, currency, amount_minor, authorized_minor, created_at,
              updated_at)
            select order_id, 'authorized', 'GBP', 5, 5, now(), now() from orders.sagas where reason = 'out_of_stock';
            insert into payments.attempts (key, order_id, operation, amount_minor, state, created_at, finished_at)
