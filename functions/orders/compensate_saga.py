@@ -4,7 +4,7 @@ from shared.inventory.events import ReleaseHold
 from shared.orders.events import OrderCancelling
 from shared.orders.problems import NoSteering
 from shared.orders.saga import FINAL
-from shared.orders.steering import SagaState, Steer, steer
+from shared.orders.steering import SagaState, Steer, seen, steer
 from shared.orders.tables import audit, orders, saga_moves, sagas
 from shared.payments.events import RefundPayment, VoidPayment
 from shared.runtime import Work, http
@@ -20,6 +20,7 @@ from shared.runtime import Work, http
 )
 async def compensate_saga(request: Steer, work: Work) -> SagaState:
     """Raises UnknownOrder; SagaHasMoved; NoSteering where it has ended, or is being compensated already."""
+    await seen(request, work)
     if request.state in FINAL:
         raise NoSteering(order_id=request.order_id, state_now=request.state.value)
     return await steer(request, work, "saga.compensated", OrderCancelling)

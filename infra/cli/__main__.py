@@ -26,6 +26,7 @@ from infra.cli.progress import Display
 from infra.cli.replay import Replay
 from infra.cli.report import Report
 from infra.cli.retail import NotRetail, Retail, read
+from infra.cli.sagas import cancel_order, saga
 from infra.cli.stock_books import explain_stock, list_shortfalls, reconcile_stock
 from infra.cli.stock_changes import adjust_stock, import_stock, set_stock
 from infra.cli.stock_history import list_ledger, show_past
@@ -144,6 +145,7 @@ def _read(file: Path) -> Retail:
 
 product.add_command(import_products)
 product.add_command(export_products)
+order.add_command(cancel_order)
 for command in (
     import_stock,
     set_stock,
@@ -156,7 +158,7 @@ for command in (
 ):
     stock.add_command(command)
 for noun in (
-    order, product, category, stock, location_group, transfer, hold, catalog, dead_letter, invariant, alert,
+    order, saga, product, category, stock, location_group, transfer, hold, catalog, dead_letter, invariant, alert,
 ):  # fmt: skip
     cli.add_command(noun)
 

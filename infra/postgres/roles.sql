@@ -59,6 +59,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_collect_dead_letters',
   'fn_commit_hold',
   'fn_compare_payments',
+  'fn_compensate_saga',
   'fn_count_sales',
   'fn_create_alert_target',
   'fn_create_category',
@@ -86,6 +87,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_get_past_stock',
   'fn_get_payment',
   'fn_get_product',
+  'fn_get_saga',
   'fn_get_sales_figures',
   'fn_get_stock',
   'fn_get_timeline',
@@ -107,12 +109,14 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_list_my_orders',
   'fn_list_payments',
   'fn_list_products',
+  'fn_list_sagas',
   'fn_list_shortfalls',
   'fn_list_transfers',
   'fn_measure_payments',
   'fn_measure_stock',
   'fn_move_category',
   'fn_open_location',
+  'fn_pay_order',
   'fn_place_order',
   'fn_publish_due_products',
   'fn_raise_alerts',
@@ -129,6 +133,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_release_hold_part',
   'fn_replay_dead_letters',
   'fn_resolve_unknown_payments',
+  'fn_retry_saga',
   'fn_return_goods',
   'fn_rotate_alert_secret',
   'fn_search_ledger',
@@ -143,6 +148,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_set_stock_level',
   'fn_settle_refund',
   'fn_ship_hold',
+  'fn_skip_saga_step',
   'fn_suggest_searches',
   'fn_track_stock',
   'fn_update_alert_target',
@@ -193,10 +199,9 @@ create policy emit_adjust_stock on platform.outbox for insert to fn_adjust_stock
 -- orders/advance_order
 grant usage on schema orders, platform to fn_advance_order;
 grant insert on platform.outbox to fn_advance_order;
-grant select on orders.order_lines to fn_advance_order;
 grant select, insert on orders.saga_moves, platform.inbox to fn_advance_order;
 grant select, insert, update on orders.orders, orders.sagas, platform.attempts, platform.dead_letters, platform.streams to fn_advance_order;
-create policy emit_advance_order on platform.outbox for insert to fn_advance_order with check (type in ('shop.inventory.commit.v1', 'shop.inventory.hold.v1', 'shop.inventory.release.v1', 'shop.orders.order.cancelled.v1', 'shop.orders.order.cancelling.v1', 'shop.orders.order.completed.v1', 'shop.orders.order.confirmed.v1', 'shop.orders.order.rejected.v1', 'shop.orders.saga.stuck.v1', 'shop.payments.authorize.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
+create policy emit_advance_order on platform.outbox for insert to fn_advance_order with check (type in ('shop.inventory.commit.v1', 'shop.inventory.extend.v1', 'shop.inventory.hold.v1', 'shop.inventory.release.v1', 'shop.orders.order.awaiting_customer.v1', 'shop.orders.order.cancelled.v1', 'shop.orders.order.cancelling.v1', 'shop.orders.order.confirmed.v1', 'shop.orders.order.expired.v1', 'shop.orders.order.rejected.v1', 'shop.orders.saga.stuck.v1', 'shop.payments.authorize.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
 -- payments/authorize_payment
 grant usage on schema payments, platform to fn_authorize_payment;
 grant insert on platform.outbox to fn_authorize_payment;
@@ -207,9 +212,9 @@ create policy emit_authorize_payment on platform.outbox for insert to fn_authori
 grant usage on schema orders, platform to fn_cancel_order;
 grant insert on platform.outbox to fn_cancel_order;
 grant select on orders.order_lines to fn_cancel_order;
-grant select, insert on orders.saga_moves to fn_cancel_order;
+grant select, insert on orders.audit, orders.saga_moves to fn_cancel_order;
 grant select, insert, update on orders.orders, orders.sagas, platform.idempotency, platform.streams to fn_cancel_order;
-create policy emit_cancel_order on platform.outbox for insert to fn_cancel_order with check (type in ('shop.orders.order.cancelling.v1', 'shop.payments.refund.v1'));
+create policy emit_cancel_order on platform.outbox for insert to fn_cancel_order with check (type in ('shop.inventory.release.v1', 'shop.orders.order.cancelling.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
 -- inventory/cancel_transfer
 grant usage on schema inventory, platform to fn_cancel_transfer;
 grant insert on platform.outbox to fn_cancel_transfer;
@@ -258,6 +263,12 @@ create policy emit_commit_hold on platform.outbox for insert to fn_commit_hold w
 grant usage on schema payments to fn_compare_payments;
 grant select on payments.attempts, payments.ledger, payments.payments to fn_compare_payments;
 grant select, insert, update on payments.comparisons, payments.differences to fn_compare_payments;
+-- orders/compensate_saga
+grant usage on schema orders, platform to fn_compensate_saga;
+grant insert on platform.outbox to fn_compensate_saga;
+grant select, insert on orders.audit, orders.saga_moves to fn_compensate_saga;
+grant select, insert, update on orders.orders, orders.sagas, platform.idempotency, platform.streams to fn_compensate_saga;
+create policy emit_compensate_saga on platform.outbox for insert to fn_compensate_saga with check (type in ('shop.inventory.release.v1', 'shop.orders.order.cancelling.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
 -- catalog/count_sales
 grant usage on schema catalog, orders, platform to fn_count_sales;
 grant select on orders.order_lines to fn_count_sales;
@@ -314,7 +325,7 @@ grant insert on platform.outbox to fn_drive_sagas;
 grant select on orders.order_lines, orders.orders to fn_drive_sagas;
 grant select, insert on orders.saga_moves to fn_drive_sagas;
 grant select, insert, update on orders.sagas, platform.streams to fn_drive_sagas;
-create policy emit_drive_sagas on platform.outbox for insert to fn_drive_sagas with check (type in ('shop.inventory.commit.v1', 'shop.inventory.hold.v1', 'shop.inventory.release.v1', 'shop.orders.saga.stuck.v1', 'shop.payments.authorize.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
+create policy emit_drive_sagas on platform.outbox for insert to fn_drive_sagas with check (type in ('shop.inventory.commit.v1', 'shop.inventory.extend.v1', 'shop.inventory.hold.v1', 'shop.inventory.release.v1', 'shop.orders.saga.stuck.v1', 'shop.payments.authorize.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
 -- inventory/expire_holds
 grant usage on schema inventory, platform to fn_expire_holds;
 grant insert on platform.outbox to fn_expire_holds;
@@ -384,6 +395,9 @@ grant select on payments.attempts, payments.chargebacks, payments.ledger, paymen
 -- catalog/get_product
 grant usage on schema catalog to fn_get_product;
 grant select on catalog.categories, catalog.listings, catalog.products, catalog.stock, catalog.variants to fn_get_product;
+-- orders/get_saga
+grant usage on schema orders to fn_get_saga;
+grant select on orders.orders, orders.saga_moves, orders.sagas to fn_get_saga;
 -- platform/get_sales_figures
 grant usage on schema orders to fn_get_sales_figures;
 grant select on orders.orders, orders.return_lines, orders.returns to fn_get_sales_figures;
@@ -461,6 +475,9 @@ grant select on payments.payments to fn_list_payments;
 -- catalog/list_products
 grant usage on schema catalog to fn_list_products;
 grant select on catalog.categories, catalog.listings, catalog.search_entries, catalog.stock to fn_list_products;
+-- orders/list_sagas
+grant usage on schema orders to fn_list_sagas;
+grant select on orders.orders, orders.sagas to fn_list_sagas;
 -- inventory/list_shortfalls
 grant usage on schema inventory to fn_list_shortfalls;
 grant select on inventory.hold_lines, inventory.holds, inventory.stock to fn_list_shortfalls;
@@ -485,6 +502,13 @@ grant insert on platform.outbox to fn_open_location;
 grant select on inventory.hold_lines, inventory.holds to fn_open_location;
 grant select, insert, update on inventory.items, inventory.locations, inventory.stock, platform.streams to fn_open_location;
 create policy emit_open_location on platform.outbox for insert to fn_open_location with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shortfall.v1'));
+-- orders/pay_order
+grant usage on schema orders, platform to fn_pay_order;
+grant insert on platform.outbox to fn_pay_order;
+grant select on orders.order_lines to fn_pay_order;
+grant select, insert on orders.saga_moves to fn_pay_order;
+grant select, insert, update on orders.orders, orders.sagas, platform.idempotency, platform.streams to fn_pay_order;
+create policy emit_pay_order on platform.outbox for insert to fn_pay_order with check (type in ('shop.inventory.extend.v1', 'shop.orders.order.card_changed.v1', 'shop.payments.authorize.v1'));
 -- orders/place_order
 grant usage on schema catalog, orders, platform to fn_place_order;
 grant insert on platform.outbox to fn_place_order;
@@ -586,6 +610,13 @@ grant insert on platform.outbox to fn_resolve_unknown_payments;
 grant select, insert on payments.ledger to fn_resolve_unknown_payments;
 grant select, insert, update on payments.attempts, payments.breakers, payments.payments, payments.provider_events, platform.streams to fn_resolve_unknown_payments;
 create policy emit_resolve_unknown_payments on platform.outbox for insert to fn_resolve_unknown_payments with check (type in ('shop.payments.payment.action_required.v1', 'shop.payments.payment.authorized.v1', 'shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
+-- orders/retry_saga
+grant usage on schema orders, platform to fn_retry_saga;
+grant insert on platform.outbox to fn_retry_saga;
+grant select on orders.order_lines to fn_retry_saga;
+grant select, insert on orders.audit, orders.saga_moves to fn_retry_saga;
+grant select, insert, update on orders.orders, orders.sagas, platform.idempotency, platform.streams to fn_retry_saga;
+create policy emit_retry_saga on platform.outbox for insert to fn_retry_saga with check (type in ('shop.inventory.commit.v1', 'shop.inventory.extend.v1', 'shop.inventory.hold.v1', 'shop.inventory.release.v1', 'shop.orders.saga.retried.v1', 'shop.payments.authorize.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
 -- orders/return_goods
 grant usage on schema orders, platform to fn_return_goods;
 grant insert on platform.outbox to fn_return_goods;
@@ -653,6 +684,12 @@ grant select on inventory.locations to fn_ship_hold;
 grant select, insert on inventory.hold_parts, inventory.ledger, platform.inbox to fn_ship_hold;
 grant select, insert, update on inventory.hold_lines, inventory.holds, inventory.items, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_ship_hold;
 create policy emit_ship_hold on platform.outbox for insert to fn_ship_hold with check (type in ('shop.inventory.hold.shipment_refused.v1', 'shop.inventory.hold.shipped.v1', 'shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
+-- orders/skip_saga_step
+grant usage on schema orders, platform to fn_skip_saga_step;
+grant insert on platform.outbox to fn_skip_saga_step;
+grant select, insert on orders.audit, orders.saga_moves to fn_skip_saga_step;
+grant select, insert, update on orders.orders, orders.sagas, platform.idempotency, platform.streams to fn_skip_saga_step;
+create policy emit_skip_saga_step on platform.outbox for insert to fn_skip_saga_step with check (type in ('shop.inventory.release.v1', 'shop.orders.saga.skipped.v1'));
 -- catalog/suggest_searches
 grant usage on schema catalog, platform to fn_suggest_searches;
 grant select on catalog.categories, catalog.products, catalog.search_entries, catalog.words to fn_suggest_searches;

@@ -30,7 +30,7 @@ from shared.inventory.events import (
     StockDepleted,
     StockHeld,
 )
-from shared.orders.events import OrderCompleted
+from shared.orders.events import OrderConfirmed
 from shared.payments.events import AuthorizePayment, CapturePayment, RefundPayment, RefundSucceeded, VoidPayment
 from shared.runtime import Event
 from shared.runtime.declare import Declaration, Http, OnEvent, Timer
@@ -42,6 +42,7 @@ ORDER = UUID(int=0x0FF)
 LINE = {"sku": "MUG", "title": "A mug", "quantity": 1, "unit_price_minor": 5}
 RECORD = {"reference": "1", "placed_at": "2026-03-01T12:00:00Z", "currency": "GBP", "payment_token": "tok_approve"}
 RETURN = {"customer_id": "ann", "sku": "MUG", "quantity": 1, "unit_price_minor": 5, "reason": "chipped"}
+STEER = {"state": "voiding", "reason": "the bank says so"}
 VERSION_1 = {"if-match": '"1"'}
 PAYMENT: dict[str, Any] = {"order_id": ORDER, "amount_minor": 5}
 
@@ -124,6 +125,12 @@ HTTP: dict[str, Called] = {
     "get_timeline": Called(f"/v1/orders/{ORDER}/timeline", 404),
     "list_my_orders": Called("/v1/orders", 200),
     "cancel_order": Called(f"/v1/orders/{ORDER}/cancel", 404, {"reason": "changed my mind"}),
+    "pay_order": Called(f"/v1/orders/{ORDER}/pay", 404, {"payment_token": "tok_approve"}),
+    "list_sagas": Called("/v1/admin/sagas?state=needs_attention", 200),
+    "get_saga": Called(f"/v1/admin/sagas/{ORDER}", 404),
+    "retry_saga": Called(f"/v1/admin/sagas/{ORDER}/retry", 404, STEER),
+    "skip_saga_step": Called(f"/v1/admin/sagas/{ORDER}/skip", 404, STEER),
+    "compensate_saga": Called(f"/v1/admin/sagas/{ORDER}/compensate", 404, STEER),
     "return_goods": Called("/v1/admin/returns", 201, RETURN | {"returned_at": "2026-03-01T12:00:00Z"}),
     "set_customer": Called("/v1/admin/customers/ann", 200, {"country": "GB"}),
     "get_payment": Called(f"/v1/payments/{UUID(int=404)}", 404),
@@ -142,7 +149,7 @@ EVENTS: dict[str, Event] = {
     "release_hold_part": ReleasePart(order_id=ORDER, part_id=ORDER, lines=[PartLine(sku="MUG", quantity=1)]),
     "ship_hold": ShipHold(order_id=ORDER, part_id=ORDER),
     "advance_order": StockHeld(order_id=ORDER, expires_at=NOW),
-    "count_sales": OrderCompleted(order_id=ORDER, currency="GBP", total_minor=5),
+    "count_sales": OrderConfirmed(order_id=ORDER, currency="GBP", total_minor=5),
     "track_stock": StockDepleted(sku="MUG", status="out_of_stock", was="low", available=0, low_at=5),
     "raise_alerts": StockDepleted(sku="MUG", status="out_of_stock", was="low", available=0, low_at=5),
     "settle_refund": RefundSucceeded(refund_id=ORDER, command_key="k", currency="GBP", **PAYMENT),

@@ -16,6 +16,8 @@ COMMANDS = [
     ["order", "place"],
     ["order", "list"],
     ["order", "describe"],
+    ["saga", "list"],
+    ["saga", "describe"],
     ["product", "list"],
     ["product", "describe"],
     ["product", "search"],
