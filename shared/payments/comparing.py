@@ -113,7 +113,7 @@ async def differences(theirs: Theirs, work: Work) -> list[Difference]:
     if theirs.sums is None:
         return []
     now = await ours_of(theirs.ours.order_ids, work)
-    still = [id for id in now.order_ids if theirs.ours.at.get(id) == now.at[id]]
+    still = [id for id, at in now.at.items() if theirs.ours.at.get(id) == at]
     failed = {(row.order_id, row.operation, row.amount_minor) for row in await work.db.all(FAILED, order_ids=still)}
     found = []
     for order_id in still:
