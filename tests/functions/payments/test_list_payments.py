@@ -92,8 +92,8 @@ async def test_bad_queries(ask: Ask, query: str) -> None:
 async def own(db: Books) -> UUID:
     id = uuid4()
     await db.run(
-        """insert into orders.orders (id, number, customer_id, recorded, placed_at, currency, total_minor, payment_token,
-             status, version, created_at)
+        """insert into orders.orders (id, number, customer_id, recorded, placed_at, currency, total_minor,
+             payment_token, status, version, created_at)
            values (%(id)s, 'S-1', 'ann', false, now(), 'GBP', 1000, 'tok', 'pending', 1, now())""",
         id=id,
     )
