@@ -108,6 +108,12 @@ class ProviderServer:
         """What a customer does at an action's page: complete it or fail it."""
         return self.post(f"/v1/actions/{action_url.rpartition('/')[2]}/{decision}")
 
+    def page(self, url: str) -> str:
+        """What a browser is shown."""
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=5)) as connection:
+            connection.request("GET", "/" + url.split("/", 3)[3])
+            return connection.getresponse().read().decode()
+
     def dispute(self, id: str, amount: int | None = None) -> Answer:
         return self.post(f"/v1/authorizations/{id}/disputes", {} if amount is None else {"amount_minor": amount})
 

@@ -6,8 +6,6 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.orders.audit import record
-from shared.orders.tables import audit
 from shared.payments.comparing import Difference, Ours, Theirs, ask_after, ask_of, differences, ours_after, strangers
 from shared.payments.events import ChargebackClosed, ChargebackOpened
 from shared.payments.mending import mend, remember
@@ -32,7 +30,7 @@ class ReconcilePayments(Request):
     """
 
     books: Literal["ours", "theirs"] = "ours"
-    after: Annotated[str, Field(max_length=40, pattern=r"^([0-9]{1,15}|[0-9a-fA-F-]{36}|)$")] = ""
+    after: Annotated[str, Field(max_length=40, pattern=r"^([0-9]{1,15}|[0-9a-fA-F-]{36}|)$", examples=[""])] = ""
     limit: Annotated[int, Field(strict=True, ge=1, le=1_000)] = 200
     mend: bool = False
     reason: Line = "reconciliation"
@@ -72,11 +70,14 @@ async def call(batch: Batch, egress: Egress) -> Theirs:
     prepare=prepare,
     call=call,
     reads=[breakers],
-    writes=[payments, attempts, ledger, chargebacks, kept_differences, reconciliations, audit],
+    writes=[payments, attempts, ledger, chargebacks, kept_differences, reconciliations],
     emits=[ChargebackOpened, ChargebackClosed],
 )
 async def reconcile_payments(request: ReconcilePayments, outcome: Theirs, work: Work) -> Reconciled:
-    """The shop stays open: a payment that moves meanwhile is left for the next time. Raises NoProviderBooks."""
+    """The shop stays open: a payment that moves meanwhile is left for the next time. Raises NoProviderBooks.
+
+    Who mended what, and why, is kept with the entries.
+    """
     if outcome.sums is None:
         raise NoProviderBooks
     if request.books == "theirs":
@@ -87,9 +88,6 @@ async def reconcile_payments(request: ReconcilePayments, outcome: Theirs, work: 
     found = await differences(outcome, work)
     if found and request.mend:
         found = await mend(found, outcome.disputes, dict(ours.at), request.reason, work)
-        for order_id in sorted({one.order_id for one in found if one.mended}):
-            figures = sorted(one.figure for one in found if one.order_id == order_id)
-            await record(work, "payment.reconciled", order_id, reason=request.reason, figures=figures)
     await remember(ours.order_ids, found, work)
     after = None if ours.ended else str(ours.order_ids[-1])
     return Reconciled(compared=len(ours.order_ids), differences=found, after=after)

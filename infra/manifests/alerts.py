@@ -284,6 +284,40 @@ def payments() -> list[Alert]:
             f' / sum(rate(shop_events_emitted_total{{type=~"{answers}"}}[5m])) > 0.5',
             "5m", "page", "{{ $value | humanizePercentage }} of all payments end unknown", "the-provider-is-away",
         ),
+        Alert(
+            "ProviderBreakerIsOpen",
+            'max(shop_provider_breaker{state=~"open|half_open"}) > 0',
+            "2m", "page", "Nobody calls the payment provider any more: it has not answered", "the-provider-is-away",
+        ),
+        Alert(
+            "PaymentIsUnknownForLong",
+            "max(shop_payment_unknown_oldest_seconds) > 900",
+            "2m", "ticket", "For {{ $value | humanizeDuration }} it is not known what became of a payment",
+            "payments-are-unknown",
+        ),
+        Alert(
+            "BooksDifferFromTheProvider",
+            "max by (cause) (shop_payment_differences) > 0",
+            "5m", "ticket", "{{ $value | humanize }} figures differ from the provider's books ({{ $labels.cause }})",
+            "books-differ-from-the-provider",
+        ),
+        Alert(
+            "BooksAreNotCompared",
+            "max(shop_payment_comparison_age_seconds) > 21600",
+            "10m", "ticket", "The provider's books were last compared {{ $value | humanizeDuration }} ago",
+            "books-differ-from-the-provider",
+        ),
+        Alert(
+            "WebhooksContradictTheBooks",
+            grown("shop_provider_events_total", "1h", "", 'state="contradicted"') + " > 0",
+            "0m", "ticket", "{{ $value | humanize }} webhooks of the provider contradict our books",
+            "books-differ-from-the-provider",
+        ),
+        Alert(
+            "ChargebackOpened",
+            "sum(max by (currency) (shop_payment_chargebacks_open_minor)) > 0",
+            "0m", "ticket", "{{ $value | humanize }} minor units are disputed", "a-payment-is-disputed",
+        ),
     ]  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from shared.inventory.events import (
 from shared.orders.events import OrderCancelled, OrderConfirmed, OrderCreated, OrderRejected, SagaStuck
 from shared.payments.events import (
     CaptureFailed,
+    PaymentActionRequired,
     PaymentAuthorized,
     PaymentCaptured,
     PaymentDeclined,
@@ -364,14 +365,85 @@ PAYMENTS: list[Row] = [
                 "What the provider says",
                 "Unknown means that the answer will be asked for again.",
                 "ops",
-                _told(PaymentAuthorized, PaymentDeclined, PaymentCaptured, PaymentUnknown),
+                _told(PaymentAuthorized, PaymentDeclined, PaymentActionRequired, PaymentCaptured, PaymentUnknown),
             ),
             Panel(
                 "Money that goes back, and what failed", "", "ops",
                 _told(PaymentVoided, RefundSucceeded, RefundFailed, CaptureFailed),
             ),
+            Panel(
+                "What attempts end with",
+                "By operation and by the provider's code; ok is done.",
+                "ops",
+                (
+                    Line(
+                        f"sum by (operation, code) (rate(shop_payment_outcomes_total[{WINDOW}]))",
+                        "{{operation}} {{code}}",
+                    ),
+                ),
+            ),
         ),
-    )
+    ),
+    (
+        "The provider",
+        (
+            Panel(
+                "How long it takes", "95 of 100 calls are faster.", "s",
+                (
+                    Line(
+                        "histogram_quantile(0.95, sum by (le, operation) "
+                        f"(rate(shop_provider_call_seconds_bucket[{WINDOW}])))",
+                        "{{operation}}",
+                    ),
+                ),
+            ),
+            Panel(
+                "The breaker",
+                "While it is open nobody calls, and payments are unknown at once.",
+                "short",
+                (
+                    Line("max by (state) (shop_provider_breaker)", "{{state}}"),
+                    Line(f"sum(rate(shop_provider_held_back_total[{WINDOW}]))", "held back per second"),
+                ),
+            ),
+            Panel(
+                "Attempts that are open",
+                "Waiting is for another of the same order, action for the customer.",
+                "short",
+                (
+                    Line("max by (state) (shop_payment_attempts_open)", "{{state}}"),
+                    Line("max(shop_payment_refunds_open)", "refunds"),
+                ),
+            ),
+            Panel(
+                "The oldest that is unknown", "", "s", (Line("max(shop_payment_unknown_oldest_seconds)", "age"),),
+            ),
+            Panel(
+                "Webhooks", "What the provider tells by itself.", "ops",
+                (Line(f"sum by (state) (rate(shop_provider_events_total[{WINDOW}]))", "{{state}}"),),
+            ),
+        ),
+    ),
+    (
+        "The books",
+        (
+            Panel(
+                "Differences to the provider's books", "Figures of authorisations, by the likely cause.", "short",
+                (Line("max by (cause) (shop_payment_differences)", "{{cause}}"),),
+            ),
+            Panel(
+                "Since all books were compared", "", "s",
+                (Line("max(shop_payment_comparison_age_seconds)", "age"),),
+            ),
+            Panel(
+                "Open disputes", "In minor units by currency, and how many.", "short",
+                (
+                    Line("max by (currency) (shop_payment_chargebacks_open_minor)", "{{currency}}"),
+                    Line("max(shop_payment_chargebacks_open)", "disputes"),
+                ),
+            ),
+        ),
+    ),
 ]  # fmt: skip
 
 PLATFORM: list[Row] = [

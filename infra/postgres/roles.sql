@@ -554,10 +554,10 @@ grant select, insert on inventory.ledger to fn_receive_transfer;
 grant select, insert, update on inventory.items, inventory.stock, inventory.transfer_lines, inventory.transfers, platform.idempotency, platform.streams to fn_receive_transfer;
 create policy emit_receive_transfer on platform.outbox for insert to fn_receive_transfer with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
 -- payments/reconcile_payments
-grant usage on schema orders, payments, platform to fn_reconcile_payments;
+grant usage on schema payments, platform to fn_reconcile_payments;
 grant insert on platform.outbox to fn_reconcile_payments;
 grant select on payments.breakers to fn_reconcile_payments;
-grant select, insert on orders.audit, payments.ledger, payments.reconciliations to fn_reconcile_payments;
+grant select, insert on payments.ledger, payments.reconciliations to fn_reconcile_payments;
 grant select, insert, update on payments.attempts, payments.chargebacks, payments.differences, payments.payments, platform.streams to fn_reconcile_payments;
 create policy emit_reconcile_payments on platform.outbox for insert to fn_reconcile_payments with check (type in ('shop.payments.chargeback.closed.v1', 'shop.payments.chargeback.opened.v1'));
 -- inventory/reconcile_stock

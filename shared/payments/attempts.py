@@ -62,25 +62,21 @@ returning {STATE}
 """)  # noqa: S608 - of constants
 # Entries of before there was more than one authorisation are of the first, which is the payment's.
 BY_AUTHORIZATION = text("""
-select l.order_id, coalesce(l.authorization_id, p.provider_id) as id,
-  sum(case when l.reversal then -amount_minor else amount_minor end)
-    filter (where 'authorized' = case when l.reversal then l.credit_account else l.debit_account end
-      and 'customer' in (l.debit_account, l.credit_account)) as authorized,
-  sum(case when l.reversal then -amount_minor else amount_minor end)
-    filter (where 'captured' = case when l.reversal then l.credit_account else l.debit_account end
-      and 'authorized' in (l.debit_account, l.credit_account)) as captured,
-  sum(case when l.reversal then -amount_minor else amount_minor end)
-    filter (where 'customer' = case when l.reversal then l.credit_account else l.debit_account end
-      and 'authorized' in (l.debit_account, l.credit_account)) as voided,
-  sum(case when l.reversal then -amount_minor else amount_minor end)
-    filter (where 'customer' = case when l.reversal then l.credit_account else l.debit_account end
-      and 'captured' in (l.debit_account, l.credit_account)) as refunded,
-  sum(case when 'captured' = l.credit_account then amount_minor else -amount_minor end)
-    filter (where 'disputed' in (l.debit_account, l.credit_account)
-      and 'captured' in (l.debit_account, l.credit_account)) as disputed
-from payments.ledger l join payments.payments p using (order_id)
-where l.order_id = any(:order_ids)
-group by 1, 2 order by min(l.id)
+select order_id, id, sum(minor) filter (where move = 'authorized customer') as authorized,
+  sum(minor) filter (where move = 'captured authorized') as captured,
+  sum(minor) filter (where move = 'customer authorized') as voided,
+  sum(minor) filter (where move = 'customer captured') as refunded,
+  sum(case move when 'disputed captured' then minor else -minor end)
+    filter (where move in ('disputed captured', 'captured disputed')) as disputed
+from (
+  select l.order_id, l.id as entry, coalesce(l.authorization_id, p.provider_id) as id,
+    case when l.reversal then -l.amount_minor else l.amount_minor end as minor,
+    case when l.reversal then l.credit_account || ' ' || l.debit_account
+      else l.debit_account || ' ' || l.credit_account end as move
+  from payments.ledger l join payments.payments p using (order_id)
+  where l.order_id = any(:order_ids)
+) entries
+group by 1, 2 order by min(entry)
 """)
 
 

@@ -19,8 +19,8 @@ Figure = Literal["authorized", "captured", "voided", "refunded", "disputed"]
 FIGURES: tuple[Figure, ...] = ("authorized", "captured", "voided", "refunded", "disputed")
 
 CAUSES = {
-    "never_asked_for": "the provider has an authorisation of this order that is of none of its attempts: another system "
-    "uses the account, or our books are of an older backup",
+    "never_asked_for": "the provider has an authorisation of this order that is of none of its attempts: another "
+    "system uses the account, or our books are of an older backup",
     "not_at_provider": "the provider knows no such authorisation: another account or address is set, or its books were "
     "lost",
     "refused_here": "an attempt of this amount was booked as failed here, and the provider carried it out",
@@ -113,7 +113,7 @@ async def differences(theirs: Theirs, work: Work) -> list[Difference]:
     if theirs.sums is None:
         return []
     now = await ours_of(theirs.ours.order_ids, work)
-    still = [id for id in now.order_ids if theirs.ours.at.get(id) == now.at[id]]
+    still = [id for id, at in now.at.items() if theirs.ours.at.get(id) == at]
     failed = {(row.order_id, row.operation, row.amount_minor) for row in await work.db.all(FAILED, order_ids=still)}
     found = []
     for order_id in still:

@@ -63,8 +63,8 @@ class VoidPayment(
 ):
     """Without an amount: all that is not captured. Answered by PaymentVoided, also if nothing was ever authorised.
 
-    What the customer should have done is cancelled by it. Answered by VoidFailed if all is captured already (it can only
-    be refunded then), or if the provider refuses.
+    What the customer should have done is cancelled by it. Answered by VoidFailed if all is captured already (it can
+    only be refunded then), or if the provider refuses.
     """
 
     order_id: UUID

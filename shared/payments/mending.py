@@ -83,7 +83,7 @@ async def mend(
     reason: str,
     work: Work,
 ) -> list[Difference]:
-    """Mends what can be mended of payments that have not moved since; an authorisation nobody asked for is given back."""
+    """Mends what can be of payments that have not moved since; an authorisation that nobody asked for is given back."""
     locked = await books_of({one.order_id for one in found}, work)
     still = {id for id, books in locked.items() if books.payment.updated_at == as_of.get(id)}
     mended: list[Difference] = []

@@ -28,7 +28,7 @@ REFUSING_STATUSES = frozenset({400, 404})
 class Outcome:
     """What became of an attempt; `amount_minor` is what it was for.
 
-    `answered` is whether the provider was heard, None where it was not called; `doubted` whether others had not heard it.
+    `answered` is whether the provider was heard, None where it was not called; `doubted` whether others had failed to.
     """
 
     key: str

@@ -64,7 +64,7 @@ class EntryView(View):
 
 
 class PaymentSummary(View):
-    """`status` follows from the sums, and from what the payment waits for: unknown is what the provider has not said."""
+    """`status` follows from the sums, and from what the payment waits for: unknown is what nobody has said yet."""
 
     order_id: UUID
     status: Status

@@ -320,7 +320,7 @@ CHECKS = (
     Check(
         "one_capture_per_order",
         "An order has at most one capture of all that is left that succeeded or still may, and one per shipment.",
-        # Each part has a key of its own, so that two of one key cannot be; of the whole, another key is another capture.
+        # Each part has a key of its own; of the whole, another key is another capture.
         """
         select order_id, count(*) as captures from payments.attempts
         where operation = 'capture' and state <> 'failed' and amount_minor is distinct from 0

@@ -188,9 +188,9 @@ def on_event(
 
     With `together` the function is given a sequence: of events that wait at the same time up to so many share one
     transaction. What it emits names the event that led to it. It takes locks for all of them in one order, or it would
-    make deadlocks of what one by one makes none. When it raises, each event is given to it alone. `prepare` then takes a
-    sequence too, and gives an attempt or None for each; `call` takes one attempt, and waits for no other; the function
-    is given the events whose calls have ended, and their outcomes.
+    make deadlocks of what one by one makes none. When it raises, each event is given to it alone.
+    `prepare` then takes a sequence too, and gives an attempt or None for each; `call` takes one attempt, and waits for
+    no other; the function is given the events whose calls have ended, and their outcomes.
     """
     consumed = tuple(topics) or tuple(sorted({event.topic for event in events}))
     return _recorder(OnEvent(events, consumed, together), reads, writes, emits, prepare, call, warm)

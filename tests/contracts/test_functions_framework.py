@@ -134,6 +134,10 @@ HTTP: dict[str, Called] = {
     "return_goods": Called("/v1/admin/returns", 201, RETURN | {"returned_at": "2026-03-01T12:00:00Z"}),
     "set_customer": Called("/v1/admin/customers/ann", 200, {"country": "GB"}),
     "get_payment": Called(f"/v1/payments/{UUID(int=404)}", 404),
+    "get_order_payment": Called(f"/v1/orders/{UUID(int=404)}/payment", 404),
+    "list_payments": Called("/v1/payments?status=unknown&status=declined&older_than_s=60", 200),
+    "receive_provider_event": Called("/v1/provider-webhooks", 401, {"type": "operation.settled", "data": {}}),
+    "reconcile_payments": Called("/v1/admin/payment-reconciliation", 503, {"books": "theirs"}),
     "check_invariants": Called("/v1/invariants", 200),
     "get_sales_figures": Called("/v1/figures/sales", 200),
     "group_dead_letters": Called("/v1/dead-letters/groups", 200),
@@ -262,7 +266,7 @@ def http(server: Server, declaration: Declaration, trigger: Http) -> None:
         assert server.call(trigger.method, called.path, body, headers, ("nobody",))[0] == 403
     if body:
         nonsense = b'{"nonsense": 1}'
-        assert server.call(trigger.method, called.path, nonsense, headers, roles)[0] == 422
+        assert server.call(trigger.method, called.path, nonsense, headers, roles)[0] == (401 if trigger.signed else 422)
         assert too_large(server, trigger.method, called.path, trigger.limit_bytes) == 413
 
 

@@ -15,6 +15,9 @@ ENDS: dict[str, tuple[str, str, str | None]] = {
     "tok_slow": SOLD,
     "tok_timeout_after_charge": SOLD,
     "tok_error_after_charge": SOLD,
+    "tok_webhook_early": SOLD,
+    "tok_webhook_twice": SOLD,
+    "tok_webhook_late": SOLD,
     "tok_decline": DECLINED,
     "tok_insufficient_funds": DECLINED,
     "tok_capture_fails": NOT_CAPTURED,
@@ -23,6 +26,9 @@ ENDS: dict[str, tuple[str, str, str | None]] = {
     "tok_seq:timeout,approve,capture_fails": NOT_CAPTURED,
     "tok_seq:approve,capture_fails,error_after_charge": NOT_CAPTURED,
     "tok_seq:error,decline": DECLINED,
+    "tok_seq:timeout,slow,webhook_twice": SOLD,
+    "tok_seq:webhook_late,webhook_early": SOLD,
+    "tok_seq:insufficient_funds": DECLINED,
 }
 
 BOOKED = {

@@ -14,17 +14,21 @@ from shared.runtime.serve import Runtime
 from shared.runtime.settings import Settings
 from shared.runtime.work import Cause, Fixed, unit_of_work
 from tests.conftest import NOW, Books, declaration_of
+from tests.functions.payments.webhooks import SECRET, Tell, telling
 from tests.provider import ProviderServer
 
 SUMS = """
 select p.order_id, p.authorized_minor, p.captured_minor, p.voided_minor, p.refunded_minor,
   coalesce(sum(l.amount_minor) filter (where debit_account = 'authorized'), 0) as authorized,
-  coalesce(sum(l.amount_minor) filter (where debit_account = 'captured'), 0) as captured,
+  coalesce(sum(l.amount_minor) filter (where (debit_account, credit_account) = ('captured', 'authorized')), 0)
+    as captured,
   coalesce(sum(l.amount_minor) filter (where (debit_account, credit_account) = ('customer', 'authorized')), 0)
     as voided,
-  coalesce(sum(l.amount_minor) filter (where credit_account = 'captured'), 0) as refunded
+  coalesce(sum(l.amount_minor) filter (where (debit_account, credit_account) = ('customer', 'captured')), 0)
+    as refunded
 from payments.payments p left join payments.ledger l using (order_id)
 where not exists (select from payments.attempts a where a.order_id = p.order_id and a.finished_at is null)
+  and not exists (select from payments.ledger m where m.order_id = p.order_id and m.reversal)
 group by p.order_id
 """
 
@@ -38,7 +42,13 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProviderServe
 
 @pytest.fixture
 def settings(settings: Settings, provider: ProviderServer) -> Settings:
-    return replace(settings, provider_url=provider.url)
+    return replace(settings, provider_url=provider.url, provider_webhook_secret=SECRET)
+
+
+@pytest.fixture
+def tell(endpoint_of: Callable[[Any], Any]) -> Tell:
+    """What the provider says by itself."""
+    return telling(endpoint_of)
 
 
 @pytest.fixture

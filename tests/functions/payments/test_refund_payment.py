@@ -49,7 +49,7 @@ async def test_in_parts_and_never_more_than_is_left(run: Run, db: Books, provide
     assert (await run(refund_payment, refund(order, 2, 401)))[1] == [failed(order, 2, 401, "exceeds_captured")]
     assert (await run(refund_payment, refund(order, 3, 400)))[1] == [refunded(order, 3, 400)]
     assert charged(provider, order) == (1000, 1000, 0, 1000)
-    assert (await db.one("select status from payments.payments")).status == "part_refunded"
+    assert (await db.one("select status from payments.payments")).status == "refunded"
 
 
 async def test_of_what_was_never_captured(run: Run, order: UUID) -> None:
