@@ -1,7 +1,8 @@
 """Every test card, duplicates, and processes that die between the parts."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -147,3 +148,40 @@ async def test_the_token_is_forgotten_when_it_is_settled(run: Run, db: Books, or
     await run(authorize_payment, authorize(order))
 
     assert (await db.one("select payment_token from payments.attempts")).payment_token is None
+
+
+async def test_commands_that_come_at_once_share_their_transactions(
+    deliver: Callable[..., Awaitable[Answer]], db: Books, provider: ProviderServer
+) -> None:
+    """Each is answered for itself: the slow card holds up nobody, and the answer names the command that led to it."""
+    cards = {uuid4(): token for token in ("tok_slow", *("tok_approve",) * 12, "tok_decline", "tok_3ds")}
+    twice = [*cards.items(), *cards.items()]
+
+    answers = await asyncio.gather(
+        *(deliver(authorize_payment, authorize(order, token), id=str(order)) for order, token in twice)
+    )
+
+    assert {answer.status for answer in answers} == {204}
+    said = await db.all("select type, key, causationid from platform.outbox order by position")
+    assert len(said) == len(cards)
+    assert all(row.key == row.causationid for row in said)
+    last = said[-1]
+    assert (last.key, last.type) == (str(next(iter(cards))), "shop.payments.payment.authorized.v1")
+    transactions = await db.value("select count(distinct xmin::text) from payments.payments")
+    assert transactions < len(cards)
+    for order, token in cards.items():
+        granted = 0 if token in ("tok_decline", "tok_3ds") else 1000
+        assert charged(provider, order) == (granted, 0, 0, 0)
+
+
+async def test_several_commands_of_one_order_at_once(
+    deliver: Callable[..., Awaitable[Answer]], db: Books, provider: ProviderServer, order: UUID
+) -> None:
+    commands = [authorize(order, key=f"{order}:{n}") for n in range(4)]
+
+    answers = await asyncio.gather(*(deliver(authorize_payment, command) for command in commands))
+
+    assert {answer.status for answer in answers} == {204}
+    assert charged(provider, order) == (1000, 0, 0, 0)
+    states = await db.all("select state, count(*) from payments.attempts group by state order by state")
+    assert states[0] == ("succeeded", 1)

@@ -56,7 +56,8 @@ async def test_newest_first_in_pages(several: dict[str, UUID], listed: List) -> 
     newest_first = [str(id) for id in reversed(several.values())]
     assert ids(await listed()) == newest_first
 
-    seen, cursor = [], ""
+    seen: list[str] = []
+    cursor: str | None = ""
     while cursor is not None:
         page = await listed(f"limit=2{cursor and f'&cursor={cursor}'}")
         seen += ids(page)

@@ -169,7 +169,8 @@ async def test_money_under_references_that_are_no_orders(
     provider.authorize("tok_approve", 77, reference=str(stranger))
     provider.authorize("tok_approve", 78, reference="no uuid")
 
-    after, seen = "", []
+    seen: list[Any] = []
+    after: str | None = ""
     while after is not None:
         answer = await compare(books="theirs", after=after, limit=50)
         seen += answer["differences"]
