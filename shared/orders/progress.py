@@ -29,7 +29,6 @@ from shared.payments.events import (
     AuthorizePayment,
     CapturePayment,
     PaymentActionRequired,
-    PaymentAuthorized,
     RefundPayment,
     VoidPayment,
 )
@@ -304,14 +303,12 @@ _NAMES: dict[type[Event], str] = {
 def is_awaited(at: Standing, event: Answered) -> bool:
     """Whether it answers a command of the saga, and the last of its kind: shipments and returns have some, too.
 
-    An authorisation is taken whichever card it is of: the money is there.
+    Of a card that was given up not even an authorisation counts: payments may have given that money back already. If it
+    has not, it answers the command about the new card by saying that the money is there.
     """
     if (asked := saga.ANSWERS.get(type(event))) is None:
         return True
-    key = event.command_key  # type: ignore[union-attr] # all that ANSWERS names have one
-    if isinstance(event, PaymentAuthorized):
-        return key.startswith(f"{at.order_id}/{_NAMES[asked]}")
-    return key == key_of(at, asked)
+    return event.command_key == key_of(at, asked)  # type: ignore[union-attr] # all that ANSWERS names have one
 
 
 def command(at: Standing, kind: type[Event]) -> Event:

@@ -277,7 +277,7 @@ CHECKS = (
               when 'authorize' then 'authorized' when 'capture' then 'captured' else 'voided' end end as said
           from payments.attempts
           where state = 'succeeded' and operation <> 'refund'
-            or state = 'failed' and operation = 'authorize' and code not in ('voided', 'already_authorized')
+            or state = 'failed' and operation = 'authorize' and code not in ('voided', 'already_authorized', 'authorized_for_less')
           order by order_id, finished_at desc, operation <> 'void', key desc
         ), open as (
           select order_id, bool_or(state = 'unknown') as unknown, bool_or(state = 'action') as action

@@ -69,10 +69,14 @@ async def test_an_answer_about_the_card_before_is_not_taken_for_one_about_this(r
     assert [type(event) for event in emitted] == [OrderAwaitingCustomer]
 
 
-async def test_money_is_taken_whichever_card_it_is_on(run: Run, db: Books) -> None:
+async def test_an_authorisation_of_the_card_before_does_not_pay(run: Run, db: Books) -> None:
     order = await awaiting(run, db)
     await run(pay_order, PayOrder(order_id=order, payment_token="tok_slow"))
-    assert await happens(run, order, PaymentAuthorized) == [CommitHold(order_id=order)]
+    assert await happens(run, order, PaymentAuthorized) == []
+    assert (await standing(db, order)).state == State.AUTHORIZING
+
+    second = told(PaymentAuthorized, order).model_copy(update={"command_key": f"{order}/authorize/2"})
+    assert (await run(advance_order, second))[1] == [CommitHold(order_id=order)]
 
 
 async def test_the_customer_is_shown_where_to_act_until_it_is_done(run: Run, db: Books) -> None:
