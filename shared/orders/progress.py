@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import text
 
-from shared.inventory.events import CommitHold, ExtendHold, HoldLine, HoldStock, ReleaseHold
+from shared.inventory.events import CommitHold, ExtendHold, HoldLine, HoldStock, ReleaseHold, StockHeld
 from shared.orders import saga
 from shared.orders.events import (
     OrderAwaitingCustomer,
@@ -37,7 +37,7 @@ from shared.runtime.events import EVENTS
 
 _STANDINGS = """
 select s.order_id, s.state, s.ending, s.reason, s.payment, s.early, s.moves, s.asked, s.deadline, s.tries, s.stuck,
-  s.action_url, o.status, o.customer_id, o.currency, o.total_minor, o.refunded_minor, o.payment_token, o.country,
+  s.action_url, s.hold_until, o.status, o.customer_id, o.currency, o.total_minor, o.refunded_minor, o.payment_token, o.country,
   o.capture, o.on_decline, o.fulfilment
 from orders.sagas s join orders.orders o on o.id = s.order_id
 where s.order_id = any(cast(:orders as uuid[]))
@@ -53,11 +53,11 @@ SAVE = text("""
 with stands as (
   select * from json_to_recordset(cast(:standings as json)) as n (
     order_id uuid, was int, state text, ending text, reason text, payment text, early jsonb, moves int, tries jsonb,
-    stuck text, action_url text, deadline timestamptz, status text, status_was text)
+    stuck text, action_url text, hold_until timestamptz, deadline timestamptz, status text, status_was text)
 ), moved as (
   update orders.sagas s
   set state = n.state, ending = n.ending, reason = n.reason, payment = n.payment, early = n.early, moves = n.moves,
-    tries = n.tries, stuck = n.stuck, action_url = n.action_url,
+    tries = n.tries, stuck = n.stuck, action_url = n.action_url, hold_until = n.hold_until,
     asked = case when n.moves = n.was then s.asked else 1 end,
     deadline = n.deadline, updated_at = :now
   from stands n
@@ -81,8 +81,7 @@ select order_id, sku, sum(quantity)::int as quantity from orders.order_lines
 where order_id = any(cast(:orders as uuid[])) group by order_id, sku order by order_id, sku
 """)
 
-CUSTOMER_DEADLINE = timedelta(seconds=HOLD_S + 30)
-"""When the hold of an order that waits for its customer must have ended, unless it was extended."""
+HOLD = timedelta(seconds=HOLD_S)
 
 ANOTHER_CARD_AT_MOST = 10
 
@@ -103,6 +102,7 @@ class Standing:
     tries: dict[str, int]
     stuck: str | None
     action_url: str | None
+    hold_until: datetime | None
     status: str
     customer_id: str | None
     currency: str
@@ -172,6 +172,8 @@ class Sagas:
 
     def _told(self, move: Move, event: Answered, cause: str, because: Event) -> None:
         action_url = event.action_url if isinstance(event, PaymentActionRequired) else None
+        if isinstance(event, StockHeld):
+            self._stands(replace(self.standings[event.order_id], hold_until=event.expires_at))
         self.make(event.order_id, move, cause=cause, because=because, action_url=action_url)
 
     def make(
@@ -199,7 +201,7 @@ class Sagas:
             stuck=stuck,
             action_url=action_url,
             status=saga.status_of(to, ending),
-            deadline=_deadline(to, self.work.now),
+            deadline=_deadline(to, at, self.work.now),
         )
         self._stands(moved)
         self.moves.append(
@@ -236,7 +238,9 @@ class Sagas:
         self._stands(replace(at, tries={**at.tries, name: at.tries.get(name, 1) + 1}))
 
     def change_card(self, order_id: UUID, payment_token: str) -> None:
-        self._stands(replace(self.standings[order_id], payment_token=payment_token))
+        """The stock is to be held for as long as after the placement, from now."""
+        hold_until = self.work.now + HOLD
+        self._stands(replace(self.standings[order_id], payment_token=payment_token, hold_until=hold_until))
         self.try_anew(order_id, AuthorizePayment)
 
     async def save(self) -> None:
@@ -266,7 +270,8 @@ class Sagas:
 
 
 _SAVED = (
-    "state", "ending", "reason", "payment", "early", "moves", "tries", "stuck", "action_url", "deadline", "status"
+    "state", "ending", "reason", "payment", "early", "moves", "tries", "stuck", "action_url", "hold_until", "deadline",
+    "status",
 )  # fmt: skip
 
 
@@ -354,7 +359,7 @@ _STATEMENTS: dict[type[Event], Callable[[Standing, str], Event]] = {
     OrderAwaitingCustomer: lambda at, _: OrderAwaitingCustomer(
         order_id=at.order_id,
         reason="action_required" if at.payment == "action_required" else "payment_declined",
-        pay_by=cast(datetime, at.deadline),
+        pay_by=at.hold_until or cast(datetime, at.deadline) - STEP_DEADLINE,
     ),
     OrderCardChanged: lambda at, _: OrderCardChanged(order_id=at.order_id, attempt=at.tries["authorize"]),
     OrderConfirmed: lambda at, _: OrderConfirmed(
@@ -370,10 +375,12 @@ _STATEMENTS: dict[type[Event], Callable[[Standing, str], Event]] = {
 }
 
 
-def _deadline(state: State, now: datetime) -> datetime | None:
+def _deadline(state: State, at: Standing, now: datetime) -> datetime | None:
+    """Of an order that waits for its customer: when inventory should have said that its hold has expired."""
     if state in saga.FINAL:
         return None
-    return now + (CUSTOMER_DEADLINE if state is saga.AWAITING_CUSTOMER else STEP_DEADLINE)
+    begins = max(now, at.hold_until or now + HOLD) if state is saga.AWAITING_CUSTOMER else now
+    return begins + STEP_DEADLINE
 
 
 def overdue(asked: int) -> timedelta:
