@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import text
 
 from shared.inventory.events import CommitHold, ExtendHold, HoldLine, HoldStock, ReleaseHold, StockHeld
-from shared.orders import saga
+from shared.orders import saga, saga_metrics
 from shared.orders.events import (
     OrderAwaitingCustomer,
     OrderCancelled,
@@ -38,7 +38,7 @@ from shared.runtime.events import EVENTS
 _STANDINGS = """
 select s.order_id, s.state, s.ending, s.reason, s.payment, s.early, s.moves, s.asked, s.deadline, s.tries, s.stuck,
   s.action_url, s.hold_until, o.status, o.customer_id, o.currency, o.total_minor, o.refunded_minor, o.payment_token, o.country,
-  o.capture, o.on_decline, o.fulfilment
+  o.capture, o.on_decline, o.fulfilment, o.created_at
 from orders.sagas s join orders.orders o on o.id = s.order_id
 where s.order_id = any(cast(:orders as uuid[]))
 order by s.order_id
@@ -113,6 +113,7 @@ class Standing:
     capture: str
     on_decline: str
     fulfilment: str
+    created_at: datetime
 
     @property
     def due_minor(self) -> int:
@@ -217,6 +218,8 @@ class Sagas:
         )
         if move.ask is not None:
             self.work.emit(command(moved, move.ask), because=because)
+        if say is OrderConfirmed:
+            saga_metrics.CONFIRMED.observe((self.work.now - at.created_at).total_seconds())
         if say is not None:
             self.work.emit(_STATEMENTS[say](moved, reason or moved.reason or ""), because=because)
 
