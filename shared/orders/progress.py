@@ -37,8 +37,8 @@ from shared.runtime.events import EVENTS
 
 _STANDINGS = """
 select s.order_id, s.state, s.ending, s.reason, s.payment, s.early, s.moves, s.asked, s.deadline, s.tries, s.stuck,
-  s.action_url, s.hold_until, o.status, o.customer_id, o.currency, o.total_minor, o.refunded_minor, o.payment_token, o.country,
-  o.capture, o.on_decline, o.fulfilment, o.created_at
+  s.action_url, s.hold_until, o.status, o.customer_id, o.currency, o.total_minor, o.refunded_minor, o.payment_token,
+  o.country, o.capture, o.on_decline, o.fulfilment, o.created_at
 from orders.sagas s join orders.orders o on o.id = s.order_id
 where s.order_id = any(cast(:orders as uuid[]))
 order by s.order_id

@@ -48,7 +48,8 @@ with told as (
 ), judged as (
   select *, case
       when state = 'succeeded' then becomes
-      when operation = 'authorize' and code not in ('voided', 'already_authorized', 'authorized_for_less') then 'declined'
+      when operation = 'authorize' and code not in ('voided', 'already_authorized', 'authorized_for_less')
+        then 'declined'
     end as said
   from finished join (values
     ('authorize', 'authorized', 'authorized', 'customer'), ('capture', 'captured', 'captured', 'authorized'),
