@@ -16,7 +16,7 @@ from functions.payments.authorize_payment import authorize_payment
 from functions.payments.capture_payment import capture_payment
 from functions.payments.resolve_unknown_payments import resolve_unknown_payments
 from functions.payments.void_payment import void_payment
-from shared.inventory.events import HoldCommitted, StockHeld
+from shared.inventory.events import HoldCommitted, HoldExpired, StockHeld
 from shared.orders.saga import CONSUMED, State
 from shared.payments.events import AuthorizePayment, CapturePayment, VoidPayment
 from shared.runtime import Event
@@ -117,3 +117,17 @@ async def test_money_on_a_card_that_was_given_up_goes_back_when_the_order_is_can
 
     assert (await standing(db, order)).state == State.RELEASING
     assert charged(provider, order) == (TOTAL, 0, TOTAL, 0)
+
+
+async def test_both_cards_have_their_money_back_when_the_order_expires(
+    run: Run, db: Books, provider: ProviderServer
+) -> None:
+    """The second is charged after the order was given up, and after the first was voided."""
+    order = await confirmed_at_the_bank(run, db, provider, "now")
+    _, asked = await run(pay_order, PayOrder(order_id=order, payment_token="tok_approve"))
+    await run(advance_order, told(HoldExpired, order))
+    await carry(run, asked)
+    await resolved(run)
+
+    assert (await standing(db, order)).state == State.RELEASING
+    assert charged(provider, order) == (2 * TOTAL, 0, 2 * TOTAL, 0)
