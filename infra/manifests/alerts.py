@@ -260,6 +260,21 @@ def orders() -> list[Alert]:
             "0m", "ticket", "{{ $value | humanize }} orders have waited too long", "an-order-is-stuck",
         ),
         Alert(
+            "OrdersNeedAttention",
+            'max(shop_sagas_open{state="needs_attention"}) > 0',
+            "0m", "ticket", "{{ $value | humanize }} orders wait for an operator", "an-order-is-stuck",
+        ),
+        Alert(
+            "OrdersStandStill",
+            'max by (state) (shop_saga_oldest_seconds{state!="needs_attention"}) > 1800',
+            "2m", "ticket", "An order is {{ $labels.state }} for {{ $value | humanizeDuration }}", "an-order-is-stuck",
+        ),
+        Alert(
+            "SagasAreNotDrivenOn",
+            "max(shop_sagas_overdue) > 0",
+            "5m", "page", "Nobody asks again for {{ $value | humanize }} answers that are overdue", "an-order-is-stuck",
+        ),
+        Alert(
             "OrdersDoNotEnd",
             f'sum(rate(shop_events_emitted_total{{type="{OrderCreated.type}"}}[15m])) > 0'
             f' unless sum(rate(shop_events_emitted_total{{type=~"{ended}"}}[15m])) > 0',

@@ -22,7 +22,15 @@ from shared.inventory.events import (
     StockShortfall,
     StockTransferred,
 )
-from shared.orders.events import OrderCancelled, OrderConfirmed, OrderCreated, OrderRejected, SagaStuck
+from shared.orders.events import (
+    OrderAwaitingCustomer,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderCreated,
+    OrderExpired,
+    OrderRejected,
+    SagaStuck,
+)
 from shared.payments.events import (
     CaptureFailed,
     PaymentActionRequired,
@@ -347,10 +355,52 @@ INVENTORY: list[Row] = [
 
 ORDERS: list[Row] = [
     (
+        "On their way",
+        (
+            Panel(
+                "Orders on their way",
+                "By the state of their saga. Those that need attention wait for an operator, for ever.",
+                "short",
+                (Line("max by (state) (shop_sagas_open) > 0", "{{state}}"),),
+            ),
+            Panel(
+                "How long they stand there",
+                "The one that moved least recently. Only those that await their customer may take minutes.",
+                "s",
+                (Line("max by (state) (shop_saga_oldest_seconds) > 0", "{{state}}"),),
+            ),
+            Panel(
+                "From creation to confirmation",
+                "With the time in which customers act at the provider.",
+                "s",
+                tuple(
+                    Line(
+                        f"histogram_quantile({share}, sum by (le) "
+                        f"(rate(shop_order_confirmed_seconds_bucket[{WINDOW}])))",
+                        f"p{share * 100:g}",
+                    )
+                    for share in (0.5, 0.95, 0.99)
+                ),
+            ),
+            Panel(
+                "Answers that are overdue",
+                "Asked again: commands that were sent more than once. Not driven on: nobody has asked again in time.",
+                "short",
+                (
+                    Line("sum(max by (state) (shop_sagas_asked_again))", "asked again"),
+                    Line("max(shop_sagas_overdue)", "not driven on"),
+                ),
+            ),
+        ),
+    ),
+    (
         "Orders",
         (
             Panel(
-                "Orders", "", "ops", _told(OrderCreated, OrderConfirmed, OrderRejected, OrderCancelled)
+                "Orders", "", "ops",
+                _told(
+                    OrderCreated, OrderConfirmed, OrderRejected, OrderExpired, OrderCancelled, OrderAwaitingCustomer
+                ),
             ),
             Panel("Orders that wait too long", "Each time that an overdue saga says so.", "ops", _told(SagaStuck)),
         ),

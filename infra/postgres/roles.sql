@@ -113,6 +113,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_list_shortfalls',
   'fn_list_transfers',
   'fn_measure_payments',
+  'fn_measure_sagas',
   'fn_measure_stock',
   'fn_move_category',
   'fn_open_location',
@@ -487,6 +488,9 @@ grant select on inventory.transfer_lines, inventory.transfers to fn_list_transfe
 -- payments/measure_payments
 grant usage on schema payments to fn_measure_payments;
 grant select on payments.attempts, payments.breakers, payments.chargebacks, payments.comparisons, payments.differences to fn_measure_payments;
+-- orders/measure_sagas
+grant usage on schema orders to fn_measure_sagas;
+grant select on orders.sagas to fn_measure_sagas;
 -- inventory/measure_stock
 grant usage on schema inventory to fn_measure_stock;
 grant select on inventory.alert_deliveries, inventory.holds, inventory.items, inventory.locations, inventory.stock, inventory.transfers to fn_measure_stock;

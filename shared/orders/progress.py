@@ -9,8 +9,8 @@ from uuid import UUID
 import orjson
 from sqlalchemy import text
 
-from shared.inventory.events import CommitHold, ExtendHold, HoldLine, HoldStock, ReleaseHold
-from shared.orders import saga
+from shared.inventory.events import CommitHold, ExtendHold, HoldLine, HoldStock, ReleaseHold, StockHeld
+from shared.orders import saga, saga_metrics
 from shared.orders.events import (
     OrderAwaitingCustomer,
     OrderCancelled,
@@ -29,7 +29,6 @@ from shared.payments.events import (
     AuthorizePayment,
     CapturePayment,
     PaymentActionRequired,
-    PaymentAuthorized,
     RefundPayment,
     VoidPayment,
 )
@@ -38,8 +37,8 @@ from shared.runtime.events import EVENTS
 
 _STANDINGS = """
 select s.order_id, s.state, s.ending, s.reason, s.payment, s.early, s.moves, s.asked, s.deadline, s.tries, s.stuck,
-  s.action_url, o.status, o.customer_id, o.currency, o.total_minor, o.refunded_minor, o.payment_token, o.country,
-  o.capture, o.on_decline, o.fulfilment
+  s.action_url, s.hold_until, o.status, o.customer_id, o.currency, o.total_minor, o.refunded_minor, o.payment_token,
+  o.country, o.capture, o.on_decline, o.fulfilment, o.created_at
 from orders.sagas s join orders.orders o on o.id = s.order_id
 where s.order_id = any(cast(:orders as uuid[]))
 order by s.order_id
@@ -54,11 +53,11 @@ SAVE = text("""
 with stands as (
   select * from json_to_recordset(cast(:standings as json)) as n (
     order_id uuid, was int, state text, ending text, reason text, payment text, early jsonb, moves int, tries jsonb,
-    stuck text, action_url text, deadline timestamptz, status text, status_was text)
+    stuck text, action_url text, hold_until timestamptz, deadline timestamptz, status text, status_was text)
 ), moved as (
   update orders.sagas s
   set state = n.state, ending = n.ending, reason = n.reason, payment = n.payment, early = n.early, moves = n.moves,
-    tries = n.tries, stuck = n.stuck, action_url = n.action_url,
+    tries = n.tries, stuck = n.stuck, action_url = n.action_url, hold_until = n.hold_until,
     asked = case when n.moves = n.was then s.asked else 1 end,
     deadline = n.deadline, updated_at = :now
   from stands n
@@ -82,8 +81,7 @@ select order_id, sku, sum(quantity)::int as quantity from orders.order_lines
 where order_id = any(cast(:orders as uuid[])) group by order_id, sku order by order_id, sku
 """)
 
-CUSTOMER_DEADLINE = timedelta(seconds=HOLD_S + 30)
-"""When the hold of an order that waits for its customer must have ended, unless it was extended."""
+HOLD = timedelta(seconds=HOLD_S)
 
 ANOTHER_CARD_AT_MOST = 10
 
@@ -104,6 +102,7 @@ class Standing:
     tries: dict[str, int]
     stuck: str | None
     action_url: str | None
+    hold_until: datetime | None
     status: str
     customer_id: str | None
     currency: str
@@ -114,6 +113,7 @@ class Standing:
     capture: str
     on_decline: str
     fulfilment: str
+    created_at: datetime
 
     @property
     def due_minor(self) -> int:
@@ -173,6 +173,8 @@ class Sagas:
 
     def _told(self, move: Move, event: Answered, cause: str, because: Event) -> None:
         action_url = event.action_url if isinstance(event, PaymentActionRequired) else None
+        if isinstance(event, StockHeld):
+            self._stands(replace(self.standings[event.order_id], hold_until=event.expires_at))
         self.make(event.order_id, move, cause=cause, because=because, action_url=action_url)
 
     def make(
@@ -200,7 +202,7 @@ class Sagas:
             stuck=stuck,
             action_url=action_url,
             status=saga.status_of(to, ending),
-            deadline=_deadline(to, self.work.now),
+            deadline=_deadline(to, at, self.work.now),
         )
         self._stands(moved)
         self.moves.append(
@@ -216,6 +218,8 @@ class Sagas:
         )
         if move.ask is not None:
             self.work.emit(command(moved, move.ask), because=because)
+        if say is OrderConfirmed:
+            saga_metrics.CONFIRMED.observe((self.work.now - at.created_at).total_seconds())
         if say is not None:
             self.work.emit(_STATEMENTS[say](moved, reason or moved.reason or ""), because=because)
 
@@ -237,7 +241,9 @@ class Sagas:
         self._stands(replace(at, tries={**at.tries, name: at.tries.get(name, 1) + 1}))
 
     def change_card(self, order_id: UUID, payment_token: str) -> None:
-        self._stands(replace(self.standings[order_id], payment_token=payment_token))
+        """The stock is to be held for as long as after the placement, from now."""
+        hold_until = self.work.now + HOLD
+        self._stands(replace(self.standings[order_id], payment_token=payment_token, hold_until=hold_until))
         self.try_anew(order_id, AuthorizePayment)
 
     async def save(self) -> None:
@@ -267,7 +273,8 @@ class Sagas:
 
 
 _SAVED = (
-    "state", "ending", "reason", "payment", "early", "moves", "tries", "stuck", "action_url", "deadline", "status"
+    "state", "ending", "reason", "payment", "early", "moves", "tries", "stuck", "action_url", "hold_until", "deadline",
+    "status",
 )  # fmt: skip
 
 
@@ -304,14 +311,12 @@ _NAMES: dict[type[Event], str] = {
 def is_awaited(at: Standing, event: Answered) -> bool:
     """Whether it answers a command of the saga, and the last of its kind: shipments and returns have some, too.
 
-    An authorisation is taken whichever card it is of: the money is there.
+    Of a card that was given up not even an authorisation counts: payments may have given that money back already. If it
+    has not, it answers the command about the new card by saying that the money is there.
     """
     if (asked := saga.ANSWERS.get(type(event))) is None:
         return True
-    key = event.command_key  # type: ignore[union-attr] # all that ANSWERS names have one
-    if isinstance(event, PaymentAuthorized):
-        return key.startswith(f"{at.order_id}/{_NAMES[asked]}")
-    return key == key_of(at, asked)
+    return event.command_key == key_of(at, asked)  # type: ignore[union-attr] # all that ANSWERS names have one
 
 
 def command(at: Standing, kind: type[Event]) -> Event:
@@ -357,7 +362,7 @@ _STATEMENTS: dict[type[Event], Callable[[Standing, str], Event]] = {
     OrderAwaitingCustomer: lambda at, _: OrderAwaitingCustomer(
         order_id=at.order_id,
         reason="action_required" if at.payment == "action_required" else "payment_declined",
-        pay_by=cast(datetime, at.deadline),
+        pay_by=at.hold_until or cast(datetime, at.deadline) - STEP_DEADLINE,
     ),
     OrderCardChanged: lambda at, _: OrderCardChanged(order_id=at.order_id, attempt=at.tries["authorize"]),
     OrderConfirmed: lambda at, _: OrderConfirmed(
@@ -373,10 +378,12 @@ _STATEMENTS: dict[type[Event], Callable[[Standing, str], Event]] = {
 }
 
 
-def _deadline(state: State, now: datetime) -> datetime | None:
+def _deadline(state: State, at: Standing, now: datetime) -> datetime | None:
+    """Of an order that waits for its customer: when inventory should have said that its hold has expired."""
     if state in saga.FINAL:
         return None
-    return now + (CUSTOMER_DEADLINE if state is saga.AWAITING_CUSTOMER else STEP_DEADLINE)
+    begins = max(now, at.hold_until or now + HOLD) if state is saga.AWAITING_CUSTOMER else now
+    return begins + STEP_DEADLINE
 
 
 def overdue(asked: int) -> timedelta:

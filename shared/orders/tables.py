@@ -101,6 +101,7 @@ sagas = Table(
     Column("tries", JSONB, nullable=False),
     Column("stuck", Text),
     Column("action_url", Text),
+    Column("hold_until", DateTime(timezone=True)),
 )
 
 saga_moves = Table(

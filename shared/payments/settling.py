@@ -48,7 +48,8 @@ with told as (
 ), judged as (
   select *, case
       when state = 'succeeded' then becomes
-      when operation = 'authorize' and code not in ('voided', 'already_authorized') then 'declined'
+      when operation = 'authorize' and code not in ('voided', 'already_authorized', 'authorized_for_less')
+        then 'declined'
     end as said
   from finished join (values
     ('authorize', 'authorized', 'authorized', 'customer'), ('capture', 'captured', 'captured', 'authorized'),
@@ -259,7 +260,10 @@ def _answer(attempt: Row, key: str, currency: str | None, work: Work, because: E
         "refund_id": attempt.refund_id,
         "code": attempt.code,
     }
-    work.emit(ANSWERS[attempt.operation, attempt.state].model_validate(said), because=because)
+    # Whoever wants to have money authorised that already is has what was wanted, whichever card it is on.
+    there = attempt.operation == "authorize" and attempt.code == "already_authorized"
+    answer = PaymentAuthorized if there else ANSWERS[attempt.operation, attempt.state]
+    work.emit(answer.model_validate(said), because=because)
 
 
 ANSWERS: dict[tuple[str, str], type[Event]] = {

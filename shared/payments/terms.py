@@ -57,7 +57,8 @@ def _authorize(books: Books, asked: Row) -> Terms:
     nothing_stands = payment.authorized_minor == payment.voided_minor
     granted = nothing_stands and payment.last_said in ("authorized", "captured")
     if books.current.left > 0 or granted or payment.captured_minor + amount > max(payment.amount_minor, amount):
-        return Terms(amount, "already_authorized")
+        covered = max(books.current.left + books.current.captured, payment.captured_minor) >= amount
+        return Terms(amount, "already_authorized" if covered else "authorized_for_less")
     return Terms(amount)
 
 

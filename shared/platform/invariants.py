@@ -277,7 +277,8 @@ CHECKS = (
               when 'authorize' then 'authorized' when 'capture' then 'captured' else 'voided' end end as said
           from payments.attempts
           where state = 'succeeded' and operation <> 'refund'
-            or state = 'failed' and operation = 'authorize' and code not in ('voided', 'already_authorized')
+            or state = 'failed' and operation = 'authorize'
+              and code not in ('voided', 'already_authorized', 'authorized_for_less')
           order by order_id, finished_at desc, operation <> 'void', key desc
         ), open as (
           select order_id, bool_or(state = 'unknown') as unknown, bool_or(state = 'action') as action
@@ -315,6 +316,20 @@ CHECKS = (
         """
         select order_id, authorized_minor, captured_minor, voided_minor, refunded_minor from payments.payments
         where refunded_minor > captured_minor or captured_minor + voided_minor > authorized_minor
+        """,
+    ),
+    Check(
+        "confirmed_orders_have_money",
+        "Of an order that is paid at shipment its money is authorised, until its goods leave or are cancelled.",
+        """
+        select o.id as order_id, o.total_minor, p.authorized_minor, p.voided_minor
+        from orders.orders o
+        join orders.sagas s on s.order_id = o.id
+        left join payments.payments p on p.order_id = o.id
+        where s.state = 'completed' and o.status = 'confirmed' and o.capture = 'at_shipment'
+          and o.fulfilment = 'unfulfilled' and o.total_minor > o.refunded_minor
+          and coalesce(p.authorized_minor, 0) <= coalesce(p.voided_minor, 0)
+          and exists (select from orders.order_lines l where l.order_id = o.id and l.cancelled_quantity < l.quantity)
         """,
     ),
     Check(

@@ -100,7 +100,7 @@ REFUND = RefundPayment(
 )
 CONFIRMED = OrderConfirmed(**MONEY)
 
-AWAITING = OrderAwaitingCustomer(order_id=ORDER, reason="action_required", pay_by=NOW + timedelta(seconds=930))
+AWAITING = OrderAwaitingCustomer(order_id=ORDER, reason="action_required", pay_by=NOW + timedelta(minutes=15))
 
 
 def rejected(reason: str) -> Event:

@@ -33,7 +33,7 @@ async def test_an_order_that_is_declined_waits_for_another_card_if_it_may(run: R
     await happens(run, order, StockHeld)
     emitted = await happens(run, order, PaymentDeclined)
 
-    pay_by = NOW + timedelta(seconds=930)
+    pay_by = NOW + timedelta(minutes=15)
     assert emitted == [OrderAwaitingCustomer(order_id=order, reason="payment_declined", pay_by=pay_by)]
     after = await standing(db, order)
     assert (after.state, after.status, after.payment) == (State.AWAITING_CUSTOMER, "awaiting_customer", "declined")
@@ -69,10 +69,14 @@ async def test_an_answer_about_the_card_before_is_not_taken_for_one_about_this(r
     assert [type(event) for event in emitted] == [OrderAwaitingCustomer]
 
 
-async def test_money_is_taken_whichever_card_it_is_on(run: Run, db: Books) -> None:
+async def test_an_authorisation_of_the_card_before_does_not_pay(run: Run, db: Books) -> None:
     order = await awaiting(run, db)
     await run(pay_order, PayOrder(order_id=order, payment_token="tok_slow"))
-    assert await happens(run, order, PaymentAuthorized) == [CommitHold(order_id=order)]
+    assert await happens(run, order, PaymentAuthorized) == []
+    assert (await standing(db, order)).state == State.AUTHORIZING
+
+    second = told(PaymentAuthorized, order).model_copy(update={"command_key": f"{order}/authorize/2"})
+    assert (await run(advance_order, second))[1] == [CommitHold(order_id=order)]
 
 
 async def test_the_customer_is_shown_where_to_act_until_it_is_done(run: Run, db: Books) -> None:
@@ -118,6 +122,35 @@ async def test_cards_are_not_tried_without_end(run: Run, db: Books) -> None:
         await run(advance_order, declined)
     with pytest.raises(TooManyCards):
         await run(pay_order, PayOrder(order_id=order, payment_token="tok_approve"))
+
+
+async def test_a_card_that_is_declined_does_not_prolong_the_hold(run: Run, db: Books) -> None:
+    """The customer is told when the stock goes, however late the bank's answer comes."""
+    order = await order_at(run, State.AWAITING_CUSTOMER, db, on_decline="wait")
+    _, emitted = await run(advance_order, told(PaymentDeclined, order), now=NOW + timedelta(minutes=10))
+
+    pay_by = NOW + timedelta(minutes=15)
+    assert emitted == [OrderAwaitingCustomer(order_id=order, reason="payment_declined", pay_by=pay_by)]
+    assert (await standing(db, order)).deadline == pay_by + timedelta(seconds=30)
+
+
+async def test_another_card_prolongs_the_hold(run: Run, db: Books) -> None:
+    order = await awaiting(run, db)
+    later = NOW + timedelta(minutes=10)
+    await run(pay_order, PayOrder(order_id=order, payment_token="tok_slow"), now=later)
+    second = told(PaymentDeclined, order).model_copy(update={"command_key": f"{order}/authorize/2"})
+    _, emitted = await run(advance_order, second, now=later + timedelta(seconds=5))
+
+    pay_by = later + timedelta(minutes=15)
+    assert emitted == [OrderAwaitingCustomer(order_id=order, reason="payment_declined", pay_by=pay_by)]
+
+
+async def test_an_answer_after_the_hold_is_asked_about_soon(run: Run, db: Books) -> None:
+    """Not in the past, or it would be asked about at once and without end."""
+    order = await order_at(run, State.AWAITING_CUSTOMER, db, on_decline="wait")
+    late = NOW + timedelta(minutes=20)
+    await run(advance_order, told(PaymentDeclined, order), now=late)
+    assert (await standing(db, order)).deadline == late + timedelta(seconds=30)
 
 
 async def test_an_action_that_fails_leaves_the_order_waiting_for_another_card(run: Run, db: Books) -> None:

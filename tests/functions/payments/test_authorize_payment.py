@@ -92,12 +92,28 @@ async def test_nothing_to_pay_needs_no_provider(run: Run, db: Books, provider: P
     assert provider.get(f"/v1/operations/{order}:authorize").status == 404
 
 
-async def test_a_second_authorisation_of_an_order_is_refused(run: Run, provider: ProviderServer, order: UUID) -> None:
+async def test_what_is_authorised_already_is_not_authorised_twice(
+    run: Run, provider: ProviderServer, order: UUID
+) -> None:
     await run(authorize_payment, authorize(order))
-    _, emitted = await run(authorize_payment, authorize(order, key=f"{order}:again"))
+    for _ in range(2):
+        _, emitted = await run(authorize_payment, authorize(order, key=f"{order}:again"))
 
-    assert [event.model_dump()["code"] for event in emitted] == ["already_authorized"]
+        assert emitted == [
+            PaymentAuthorized(order_id=order, command_key=f"{order}:again", amount_minor=1000, currency="GBP")
+        ]
     assert charged(provider, order) == (1000, 0, 0, 0)
+
+
+async def test_what_is_authorised_for_less_is_not_said_to_be_there(
+    run: Run, db: Books, provider: ProviderServer, order: UUID
+) -> None:
+    await run(authorize_payment, authorize(order))
+    _, emitted = await run(authorize_payment, authorize(order, amount_minor=1001, key=f"{order}:again"))
+
+    assert [event.model_dump()["code"] for event in emitted] == ["authorized_for_less"]
+    assert charged(provider, order) == (1000, 0, 0, 0)
+    assert (await db.one("select status from payments.payments")).status == "authorized"
 
 
 async def test_a_cancelled_order_is_never_charged_late(run: Run, provider: ProviderServer, order: UUID) -> None:

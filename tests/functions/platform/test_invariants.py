@@ -193,6 +193,16 @@ BROKEN = [
             values ('dp', <sold>, 'auth', 1, 'GBP', 'fraudulent', now())""",
     ),
     (
+        "confirmed_orders_have_money",
+        """<money ledger may change>;
+            update orders.orders set capture = 'at_shipment' where id = <sold>;
+            update payments.payments set captured_minor = 0, voided_minor = authorized_minor, last_said = 'voided'
+            where order_id = <sold>;
+            update payments.attempts set operation = 'void' where order_id = <sold> and operation = 'capture';
+            update payments.ledger set debit_account = 'customer'
+            where order_id = <sold> and debit_account = 'captured'""",
+    ),
+    (
         "one_capture_per_order",
         """insert into payments.attempts (key, order_id, operation, amount_minor, state, created_at, finished_at)
             values ('again', <sold>, 'capture', 1, 'succeeded', now(), now())""",
