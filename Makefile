@@ -14,7 +14,7 @@ MINUTES ?= 10
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -lt 2 ] && n=2; [ $$n -gt 4 ] && n=4; echo $$n)
 export PORT
 
-.PHONY: help run demo reset test test-tools check fmt bench bench-large bench-inventory bench-ledger bench-growth load sell-out locks products search-quality stock-model new generate lock deploy undeploy .setup
+.PHONY: help run demo reset test test-tools check fmt bench bench-large bench-inventory bench-ledger bench-growth bench-pricing load sell-out locks products search-quality stock-model new generate lock deploy undeploy .setup
 
 help: ## List what can be done
 	@echo "kn-shop: make TARGET"
@@ -63,6 +63,9 @@ bench-ledger: .setup ## Measure the ledger of stock with ten million entries: AR
 
 bench-growth: .setup ## Count what an order touches of Postgres among a thousand orders and a million: ARGS="--orders N"
 	@$(PY) -m tests.performance.growth $(ARGS)
+
+bench-pricing: .setup ## Measure quotes beside plain SQL, and orders of up to 2,000 lines
+	@$(PY) -m tests.performance.pricing $(ARGS)
 
 load: .setup ## Place orders at a steady rate: RATE=60 MINUTES=10
 	@$(PY) -m tests.performance.load --rate $(RATE) --minutes $(MINUTES) $(ARGS)

@@ -201,7 +201,7 @@ class Api:
     async def place(
         self, sku: str, quantity: int = 1, card: str = "tok_approve", subject: str = "ann", **headers: str
     ) -> Any:
-        body = {"lines": [{"sku": sku, "quantity": quantity}], "payment_token": card}
+        body = {"lines": [{"sku": sku, "quantity": quantity}], "payment_token": card, "on_decline": "reject"}
         reply = await self.ask("POST", "/v1/orders", body, role="customer", subject=subject, **headers)
         assert reply.status == 201, reply
         return reply.body

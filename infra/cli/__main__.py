@@ -21,6 +21,7 @@ from infra.cli.locations import location as location_group
 from infra.cli.output import output_option, show
 from infra.cli.payments import payment
 from infra.cli.plan import plan
+from infra.cli.pricing import discount, shipping, tax
 from infra.cli.product_files import export_products, import_products
 from infra.cli.products import product
 from infra.cli.progress import Display
@@ -159,8 +160,8 @@ for command in (
 ):
     stock.add_command(command)
 for noun in (
-    order, saga, payment, product, category, stock, location_group, transfer, hold, catalog, dead_letter, invariant,
-    alert,
+    order, saga, payment, product, category, stock, location_group, transfer, hold, catalog, discount, shipping, tax,
+    dead_letter, invariant, alert,
 ):  # fmt: skip
     cli.add_command(noun)
 

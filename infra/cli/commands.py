@@ -35,6 +35,14 @@ def order() -> None:
 @click.option(
     "--wait", type=click.IntRange(0, 20), default=20, show_default=True, help="Seconds to wait for the order's end."
 )
+@click.option("--discount", "codes", multiple=True, help="A discount's code; may be repeated.")
+@click.option(
+    "--on-decline",
+    type=click.Choice(("reject", "wait")),
+    default="reject",
+    show_default=True,
+    help="What becomes of it when the card is declined.",
+)
 @click.option("--key", help="The Idempotency-Key; the same key places the same order once [default: a new one].")
 @customer_option
 @output_option("json", "yaml", "name")
@@ -45,12 +53,19 @@ def place_order(
     lines: tuple[str, ...],
     card: str,
     wait: int,
+    codes: tuple[str, ...],
+    on_decline: str,
     key: str | None,
     customer: str,
     output: str | None,
 ) -> None:
     """Place an order, such as `kn-shop order place 85123A=2 71053`."""
-    request = {"lines": [_wanted(line) for line in lines], "payment_token": card}
+    request = {
+        "lines": [_wanted(line) for line in lines],
+        "payment_token": card,
+        "discount_codes": list(codes),
+        "on_decline": on_decline,
+    }
 
     async def work() -> dict[str, Any]:
         async with as_told(connection) as shop:

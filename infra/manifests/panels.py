@@ -402,6 +402,14 @@ ORDERS: list[Row] = [
                     OrderCreated, OrderConfirmed, OrderRejected, OrderExpired, OrderCancelled, OrderAwaitingCustomer
                 ),
             ),
+            Panel(
+                "Why orders and quotes are refused", "By each reason that was given.", "short",
+                (Line(f"sum by (code) (increase(shop_orders_refused_total[{WINDOW}])) > 0", "{{code}}"),),
+            ),
+            Panel(
+                "Discounts", "Uses that were taken, and given back by orders without a sale.", "short",
+                (Line(f"sum by (what) (increase(shop_orders_discounts_total[{WINDOW}]))", "{{what}}"),),
+            ),
             Panel("Orders that wait too long", "Each time that an overdue saga says so.", "ops", _told(SagaStuck)),
         ),
     )

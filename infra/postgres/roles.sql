@@ -49,6 +49,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_adjust_stock',
   'fn_advance_order',
   'fn_authorize_payment',
+  'fn_cancel_guest_order',
   'fn_cancel_order',
   'fn_cancel_transfer',
   'fn_capture_payment',
@@ -80,18 +81,22 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_get_alert_delivery',
   'fn_get_alert_target',
   'fn_get_category',
+  'fn_get_discount',
+  'fn_get_guest_order',
   'fn_get_hold',
   'fn_get_location',
   'fn_get_order',
   'fn_get_order_payment',
   'fn_get_past_stock',
   'fn_get_payment',
+  'fn_get_pricing_terms',
   'fn_get_product',
   'fn_get_saga',
   'fn_get_sales_figures',
   'fn_get_stock',
   'fn_get_timeline',
   'fn_get_transfer',
+  'fn_give_back_discounts',
   'fn_group_dead_letters',
   'fn_hold_stock',
   'fn_import_products',
@@ -103,6 +108,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_list_alerts',
   'fn_list_categories',
   'fn_list_dead_letters',
+  'fn_list_discounts',
   'fn_list_holds',
   'fn_list_ledger',
   'fn_list_locations',
@@ -110,16 +116,22 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_list_payments',
   'fn_list_products',
   'fn_list_sagas',
+  'fn_list_shipping_methods',
   'fn_list_shortfalls',
+  'fn_list_tax_rates',
   'fn_list_transfers',
+  'fn_list_weights',
   'fn_measure_payments',
   'fn_measure_sagas',
   'fn_measure_stock',
   'fn_move_category',
   'fn_open_location',
+  'fn_pay_guest_order',
   'fn_pay_order',
+  'fn_place_guest_order',
   'fn_place_order',
   'fn_publish_due_products',
+  'fn_quote_order',
   'fn_raise_alerts',
   'fn_rank_best_sellers',
   'fn_rebuild_catalog',
@@ -132,6 +144,9 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_refund_payment',
   'fn_release_hold',
   'fn_release_hold_part',
+  'fn_remove_discount',
+  'fn_remove_shipping_method',
+  'fn_remove_tax_rate',
   'fn_replay_dead_letters',
   'fn_resolve_unknown_payments',
   'fn_retry_saga',
@@ -143,10 +158,15 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_send_test_alert',
   'fn_set_allocation_policy',
   'fn_set_customer',
+  'fn_set_discount',
   'fn_set_hold_expiry',
   'fn_set_item_policy',
   'fn_set_level_policy',
+  'fn_set_pricing_terms',
+  'fn_set_shipping_method',
   'fn_set_stock_level',
+  'fn_set_tax_rate',
+  'fn_set_weights',
   'fn_settle_refund',
   'fn_ship_hold',
   'fn_skip_saga_step',
@@ -209,6 +229,13 @@ grant insert on platform.outbox to fn_authorize_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_authorize_payment;
 grant select, insert, update on payments.attempts, payments.breakers, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_authorize_payment;
 create policy emit_authorize_payment on platform.outbox for insert to fn_authorize_payment with check (type in ('shop.payments.payment.action_required.v1', 'shop.payments.payment.authorized.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
+-- orders/cancel_guest_order
+grant usage on schema orders, platform to fn_cancel_guest_order;
+grant insert on platform.outbox to fn_cancel_guest_order;
+grant select on orders.link_keys, orders.order_lines to fn_cancel_guest_order;
+grant select, insert on orders.saga_moves to fn_cancel_guest_order;
+grant select, insert, update on orders.orders, orders.sagas, platform.idempotency, platform.rate_limits, platform.streams to fn_cancel_guest_order;
+create policy emit_cancel_guest_order on platform.outbox for insert to fn_cancel_guest_order with check (type in ('shop.inventory.release.v1', 'shop.orders.order.cancelling.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
 -- orders/cancel_order
 grant usage on schema orders, platform to fn_cancel_order;
 grant insert on platform.outbox to fn_cancel_order;
@@ -235,7 +262,7 @@ grant select on inventory.items to fn_check_availability;
 grant select, insert, update on platform.rate_limits to fn_check_availability;
 -- platform/check_invariants
 grant usage on schema inventory, orders, payments, platform to fn_check_invariants;
-grant select on inventory.alert_attempts, inventory.alert_deliveries, inventory.alert_targets, inventory.alerts, inventory.hold_lines, inventory.hold_parts, inventory.holds, inventory.items, inventory.ledger, inventory.locations, inventory.mendings, inventory.stock, inventory.transfer_lines, inventory.transfers, orders.order_lines, orders.orders, orders.return_lines, orders.saga_moves, orders.sagas, payments.attempts, payments.chargebacks, payments.ledger, payments.payments, payments.reconciliations, platform.consumer_offsets, platform.dead_letters, platform.idempotency, platform.inbox, platform.log_heads, platform.outbox, platform.streams to fn_check_invariants;
+grant select on inventory.alert_attempts, inventory.alert_deliveries, inventory.alert_targets, inventory.alerts, inventory.hold_lines, inventory.hold_parts, inventory.holds, inventory.items, inventory.ledger, inventory.locations, inventory.mendings, inventory.stock, inventory.transfer_lines, inventory.transfers, orders.discount_customers, orders.discount_uses, orders.discounts, orders.order_lines, orders.orders, orders.return_lines, orders.saga_moves, orders.sagas, payments.attempts, payments.chargebacks, payments.ledger, payments.payments, payments.reconciliations, platform.consumer_offsets, platform.dead_letters, platform.idempotency, platform.inbox, platform.log_heads, platform.outbox, platform.streams to fn_check_invariants;
 create policy read_check_invariants on platform.idempotency for select to fn_check_invariants using (true);
 create policy read_check_invariants on platform.inbox for select to fn_check_invariants using (true);
 create policy read_check_invariants on platform.outbox for select to fn_check_invariants using (true);
@@ -375,6 +402,13 @@ grant select on inventory.alert_targets to fn_get_alert_target;
 -- catalog/get_category
 grant usage on schema catalog to fn_get_category;
 grant select on catalog.categories, catalog.search_entries to fn_get_category;
+-- orders/get_discount
+grant usage on schema orders to fn_get_discount;
+grant select on orders.discount_uses, orders.discounts, orders.orders to fn_get_discount;
+-- orders/get_guest_order
+grant usage on schema orders, platform to fn_get_guest_order;
+grant select on orders.link_keys, orders.order_lines, orders.orders, orders.sagas to fn_get_guest_order;
+grant select, insert, update on platform.rate_limits to fn_get_guest_order;
 -- inventory/get_hold
 grant usage on schema inventory to fn_get_hold;
 grant select on inventory.hold_lines, inventory.hold_parts, inventory.holds to fn_get_hold;
@@ -393,6 +427,9 @@ grant select on inventory.items, inventory.ledger, inventory.locations, inventor
 -- payments/get_payment
 grant usage on schema payments to fn_get_payment;
 grant select on payments.attempts, payments.chargebacks, payments.ledger, payments.payments to fn_get_payment;
+-- orders/get_pricing_terms
+grant usage on schema orders to fn_get_pricing_terms;
+grant select on orders.pricing_terms to fn_get_pricing_terms;
 -- catalog/get_product
 grant usage on schema catalog to fn_get_product;
 grant select on catalog.categories, catalog.listings, catalog.products, catalog.stock, catalog.variants to fn_get_product;
@@ -413,6 +450,11 @@ create policy read_get_timeline on platform.outbox for select to fn_get_timeline
 -- inventory/get_transfer
 grant usage on schema inventory to fn_get_transfer;
 grant select on inventory.transfer_lines, inventory.transfers to fn_get_transfer;
+-- orders/give_back_discounts
+grant usage on schema orders, platform to fn_give_back_discounts;
+grant select, insert on platform.inbox to fn_give_back_discounts;
+grant select, insert, update on orders.discount_customers, orders.discount_uses, platform.attempts, platform.dead_letters to fn_give_back_discounts;
+grant select, insert, update, delete on orders.discounts to fn_give_back_discounts;
 -- platform/group_dead_letters
 grant usage on schema platform to fn_group_dead_letters;
 grant select on platform.dead_letters to fn_group_dead_letters;
@@ -458,6 +500,9 @@ grant select on catalog.categories, catalog.search_entries to fn_list_categories
 -- platform/list_dead_letters
 grant usage on schema platform to fn_list_dead_letters;
 grant select on platform.dead_letters to fn_list_dead_letters;
+-- orders/list_discounts
+grant usage on schema orders to fn_list_discounts;
+grant select on orders.discounts to fn_list_discounts;
 -- inventory/list_holds
 grant usage on schema inventory to fn_list_holds;
 grant select on inventory.hold_lines, inventory.holds to fn_list_holds;
@@ -479,12 +524,21 @@ grant select on catalog.categories, catalog.listings, catalog.search_entries, ca
 -- orders/list_sagas
 grant usage on schema orders to fn_list_sagas;
 grant select on orders.orders, orders.sagas to fn_list_sagas;
+-- orders/list_shipping_methods
+grant usage on schema orders to fn_list_shipping_methods;
+grant select on orders.shipping_methods to fn_list_shipping_methods;
 -- inventory/list_shortfalls
 grant usage on schema inventory to fn_list_shortfalls;
 grant select on inventory.hold_lines, inventory.holds, inventory.stock to fn_list_shortfalls;
+-- orders/list_tax_rates
+grant usage on schema orders to fn_list_tax_rates;
+grant select on orders.tax_rates to fn_list_tax_rates;
 -- inventory/list_transfers
 grant usage on schema inventory to fn_list_transfers;
 grant select on inventory.transfer_lines, inventory.transfers to fn_list_transfers;
+-- orders/list_weights
+grant usage on schema orders to fn_list_weights;
+grant select on orders.sku_weights to fn_list_weights;
 -- payments/measure_payments
 grant usage on schema payments to fn_measure_payments;
 grant select on payments.attempts, payments.breakers, payments.chargebacks, payments.comparisons, payments.differences to fn_measure_payments;
@@ -506,6 +560,13 @@ grant insert on platform.outbox to fn_open_location;
 grant select on inventory.hold_lines, inventory.holds to fn_open_location;
 grant select, insert, update on inventory.items, inventory.locations, inventory.stock, platform.streams to fn_open_location;
 create policy emit_open_location on platform.outbox for insert to fn_open_location with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shortfall.v1'));
+-- orders/pay_guest_order
+grant usage on schema orders, platform to fn_pay_guest_order;
+grant insert on platform.outbox to fn_pay_guest_order;
+grant select on orders.link_keys, orders.order_lines to fn_pay_guest_order;
+grant select, insert on orders.saga_moves to fn_pay_guest_order;
+grant select, insert, update on orders.orders, orders.sagas, platform.idempotency, platform.rate_limits, platform.streams to fn_pay_guest_order;
+create policy emit_pay_guest_order on platform.outbox for insert to fn_pay_guest_order with check (type in ('shop.inventory.extend.v1', 'shop.orders.order.card_changed.v1', 'shop.payments.authorize.v1'));
 -- orders/pay_order
 grant usage on schema orders, platform to fn_pay_order;
 grant insert on platform.outbox to fn_pay_order;
@@ -513,12 +574,21 @@ grant select on orders.order_lines to fn_pay_order;
 grant select, insert on orders.saga_moves to fn_pay_order;
 grant select, insert, update on orders.orders, orders.sagas, platform.idempotency, platform.streams to fn_pay_order;
 create policy emit_pay_order on platform.outbox for insert to fn_pay_order with check (type in ('shop.inventory.extend.v1', 'shop.orders.order.card_changed.v1', 'shop.payments.authorize.v1'));
+-- orders/place_guest_order
+grant usage on schema catalog, orders, platform to fn_place_guest_order;
+grant insert on platform.outbox to fn_place_guest_order;
+grant select on catalog.categories, catalog.products, catalog.variants, orders.link_keys, orders.pricing_terms, orders.shipping_methods, orders.sku_weights, orders.tax_rates to fn_place_guest_order;
+grant select, insert on orders.saga_moves to fn_place_guest_order;
+grant select, insert, update on orders.discount_customers, orders.discount_uses, orders.order_lines, orders.orders, orders.sagas, platform.idempotency, platform.rate_limits, platform.streams to fn_place_guest_order;
+grant select, insert, update, delete on orders.discounts to fn_place_guest_order;
+create policy emit_place_guest_order on platform.outbox for insert to fn_place_guest_order with check (type in ('shop.inventory.hold.v1', 'shop.orders.order.created.v1'));
 -- orders/place_order
 grant usage on schema catalog, orders, platform to fn_place_order;
 grant insert on platform.outbox to fn_place_order;
-grant select on catalog.products, catalog.variants to fn_place_order;
+grant select on catalog.categories, catalog.products, catalog.variants, orders.pricing_terms, orders.shipping_methods, orders.sku_weights, orders.tax_rates to fn_place_order;
 grant select, insert on orders.saga_moves to fn_place_order;
-grant select, insert, update on orders.order_lines, orders.orders, orders.sagas, platform.idempotency, platform.rate_limits, platform.streams to fn_place_order;
+grant select, insert, update on orders.discount_customers, orders.discount_uses, orders.order_lines, orders.orders, orders.sagas, platform.idempotency, platform.rate_limits, platform.streams to fn_place_order;
+grant select, insert, update, delete on orders.discounts to fn_place_order;
 create policy emit_place_order on platform.outbox for insert to fn_place_order with check (type in ('shop.inventory.hold.v1', 'shop.orders.order.created.v1'));
 -- catalog/publish_due_products
 grant usage on schema catalog, platform to fn_publish_due_products;
@@ -527,6 +597,10 @@ grant select on catalog.listings_now, catalog.sales, catalog.variants to fn_publ
 grant select, insert, update on catalog.stock, platform.streams to fn_publish_due_products;
 grant select, insert, update, delete on catalog.listings, catalog.products, catalog.search_entries, catalog.words to fn_publish_due_products;
 create policy emit_publish_due_products on platform.outbox for insert to fn_publish_due_products with check (type in ('shop.catalog.product.published.v1'));
+-- orders/quote_order
+grant usage on schema catalog, orders, platform to fn_quote_order;
+grant select on catalog.categories, catalog.products, catalog.variants, orders.discount_customers, orders.discounts, orders.pricing_terms, orders.shipping_methods, orders.sku_weights, orders.tax_rates to fn_quote_order;
+grant select, insert, update on platform.rate_limits to fn_quote_order;
 -- inventory/raise_alerts
 grant usage on schema inventory, platform to fn_raise_alerts;
 grant select on inventory.alert_targets to fn_raise_alerts;
@@ -574,7 +648,7 @@ create policy emit_reconcile_stock on platform.outbox for insert to fn_reconcile
 -- orders/record_order
 grant usage on schema orders, platform to fn_record_order;
 grant insert on platform.outbox to fn_record_order;
-grant select, insert on orders.saga_moves to fn_record_order;
+grant select, insert on orders.audit, orders.saga_moves to fn_record_order;
 grant select, insert, update on orders.order_lines, orders.orders, orders.sagas, platform.idempotency, platform.streams to fn_record_order;
 create policy emit_record_order on platform.outbox for insert to fn_record_order with check (type in ('shop.inventory.hold.v1', 'shop.orders.order.created.v1'));
 -- inventory/redeliver_alert
@@ -601,6 +675,19 @@ grant select on inventory.locations to fn_release_hold_part;
 grant select, insert on inventory.hold_parts, platform.inbox to fn_release_hold_part;
 grant select, insert, update on inventory.hold_lines, inventory.holds, inventory.items, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_release_hold_part;
 create policy emit_release_hold_part on platform.outbox for insert to fn_release_hold_part with check (type in ('shop.inventory.hold.part_released.v1', 'shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shortfall.v1'));
+-- orders/remove_discount
+grant usage on schema orders to fn_remove_discount;
+grant select on orders.discount_uses to fn_remove_discount;
+grant select, insert on orders.audit to fn_remove_discount;
+grant select, insert, update, delete on orders.discounts to fn_remove_discount;
+-- orders/remove_shipping_method
+grant usage on schema orders to fn_remove_shipping_method;
+grant select, insert on orders.audit to fn_remove_shipping_method;
+grant select, insert, update, delete on orders.shipping_methods to fn_remove_shipping_method;
+-- orders/remove_tax_rate
+grant usage on schema orders to fn_remove_tax_rate;
+grant select, insert on orders.audit to fn_remove_tax_rate;
+grant select, insert, update, delete on orders.tax_rates to fn_remove_tax_rate;
 -- platform/replay_dead_letters
 grant usage on schema platform to fn_replay_dead_letters;
 grant select, insert on platform.outbox to fn_replay_dead_letters;
@@ -652,6 +739,10 @@ grant select, insert, update on inventory.policy to fn_set_allocation_policy;
 -- orders/set_customer
 grant usage on schema orders to fn_set_customer;
 grant select, insert, update on orders.customers to fn_set_customer;
+-- orders/set_discount
+grant usage on schema orders to fn_set_discount;
+grant select, insert on orders.audit to fn_set_discount;
+grant select, insert, update, delete on orders.discounts to fn_set_discount;
 -- inventory/set_hold_expiry
 grant usage on schema inventory, platform to fn_set_hold_expiry;
 grant insert on platform.outbox to fn_set_hold_expiry;
@@ -670,6 +761,14 @@ grant insert on platform.outbox to fn_set_level_policy;
 grant select on inventory.hold_lines, inventory.holds, inventory.locations to fn_set_level_policy;
 grant select, insert, update on inventory.items, inventory.stock, platform.streams to fn_set_level_policy;
 create policy emit_set_level_policy on platform.outbox for insert to fn_set_level_policy with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shortfall.v1'));
+-- orders/set_pricing_terms
+grant usage on schema orders to fn_set_pricing_terms;
+grant select, insert on orders.audit to fn_set_pricing_terms;
+grant select, insert, update on orders.pricing_terms to fn_set_pricing_terms;
+-- orders/set_shipping_method
+grant usage on schema orders to fn_set_shipping_method;
+grant select, insert on orders.audit to fn_set_shipping_method;
+grant select, insert, update, delete on orders.shipping_methods to fn_set_shipping_method;
 -- inventory/set_stock_level
 grant usage on schema inventory, platform to fn_set_stock_level;
 grant insert on platform.outbox to fn_set_stock_level;
@@ -677,6 +776,14 @@ grant select on inventory.hold_lines, inventory.holds, inventory.locations to fn
 grant select, insert on inventory.ledger to fn_set_stock_level;
 grant select, insert, update on inventory.items, inventory.stock, platform.streams to fn_set_stock_level;
 create policy emit_set_stock_level on platform.outbox for insert to fn_set_stock_level with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
+-- orders/set_tax_rate
+grant usage on schema orders to fn_set_tax_rate;
+grant select, insert on orders.audit to fn_set_tax_rate;
+grant select, insert, update, delete on orders.tax_rates to fn_set_tax_rate;
+-- orders/set_weights
+grant usage on schema orders to fn_set_weights;
+grant select, insert on orders.audit to fn_set_weights;
+grant select, insert, update, delete on orders.sku_weights to fn_set_weights;
 -- orders/settle_refund
 grant usage on schema orders, platform to fn_settle_refund;
 grant select, insert on platform.inbox to fn_settle_refund;

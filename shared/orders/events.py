@@ -10,6 +10,8 @@ from shared.runtime import Event
 
 
 class OrderedLine(BaseModel):
+    """`total_minor` is what is paid for the line: less its discounts, with its tax."""
+
     model_config = ConfigDict(frozen=True)
 
     line_no: int
@@ -18,11 +20,17 @@ class OrderedLine(BaseModel):
     quantity: int
     unit_price_minor: int
     total_minor: int
+    product_id: UUID | None = None
+    category_id: UUID | None = None
+    discount_minor: int = 0
+    tax_minor: int = 0
 
 
 class OrderCreated(
     Event, type="shop.orders.order.created.v1", topic="shop.orders", key="order_id", subject="order/{order_id}"
 ):
+    """`country` is where it goes, if that is known; the total is the lines' and what shipping costs."""
+
     order_id: UUID
     number: str
     reference: str | None
@@ -31,6 +39,10 @@ class OrderCreated(
     currency: str
     total_minor: int
     lines: list[OrderedLine]
+    country: str | None = None
+    discount_minor: int = 0
+    shipping_minor: int = 0
+    tax_minor: int = 0
 
 
 class OrderConfirmed(

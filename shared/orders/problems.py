@@ -1,5 +1,6 @@
 """What the orders domain refuses, and why."""
 
+from typing import NamedTuple
 from uuid import UUID
 
 from shared.runtime import Problem
@@ -9,12 +10,43 @@ class UnknownOrder(Problem, status=404, title="There is no such order"):
     order_id: UUID
 
 
-class UnknownSku(Problem, status=422, title="A line names a SKU that is not on sale"):
-    skus: list[str]
+class Fault(NamedTuple):
+    """One reason why an order cannot be had: where in the request, a code to branch on, and the same in words."""
+
+    pointer: str
+    code: str
+    detail: str
 
 
-class MixedCurrencies(Problem, status=422, title="The lines are priced in different currencies"):
-    currencies: list[str]
+class OrderRefused(Problem, status=422, title="The order cannot be had as it is wanted"):
+    """`errors` names every reason at once: `pointer` into the request, `code` to branch on, and `detail`."""
+
+    errors: list[dict[str, str]]
+
+
+class InvalidLink(Problem, status=404, title="The link is not valid, or not any more"):
+    pass
+
+
+class UnknownTaxRate(Problem, status=404, title="There is no such tax rate"):
+    country: str
+    region: str | None
+    tax_class: str
+
+
+class UnknownShippingMethod(Problem, status=404, title="There is no such shipping method"):
+    code: str
+
+
+class UnknownDiscount(Problem, status=404, title="There is no such discount"):
+    code: str
+
+
+class DiscountInUse(Problem, status=409, title="The discount was used more often than that, or by more than that"):
+    """`uses` is how often orders that stand have used it."""
+
+    code: str
+    uses: int
 
 
 class CannotCancel(Problem, status=409, title="The order cannot be cancelled any more"):

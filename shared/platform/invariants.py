@@ -373,13 +373,45 @@ CHECKS = (
     ),
     Check(
         "totals_equal_lines",
-        "An order's total is the sum of its lines.",
+        "An order's total is the sum of its lines and its shipping, and so are its parts.",
         """
-        select o.id as order_id, o.total_minor, l.total_minor as in_lines
+        select o.id as order_id, o.total_minor, l.total_minor as in_lines, o.shipping_minor,
+          o.subtotal_minor, l.subtotal_minor as subtotal_in_lines, o.discount_minor, l.discount_minor as off_lines,
+          o.tax_minor, l.tax_minor as tax_in_lines, o.shipping_tax_minor
         from orders.orders o
-        left join (select order_id, sum(total_minor) as total_minor from orders.order_lines group by order_id) l
-          on l.order_id = o.id
-        where o.total_minor is distinct from l.total_minor
+        left join (
+          select order_id, sum(total_minor) as total_minor, sum(quantity * unit_price_minor) as subtotal_minor,
+            sum(discount_minor) as discount_minor, sum(tax_minor) as tax_minor
+          from orders.order_lines group by order_id
+        ) l on l.order_id = o.id
+        where (o.total_minor, o.subtotal_minor, o.discount_minor, o.tax_minor) is distinct from
+          (l.total_minor + o.shipping_minor, l.subtotal_minor, l.discount_minor, l.tax_minor + o.shipping_tax_minor)
+        """,
+    ),
+    Check(
+        "discount_uses_are_counted",
+        "A discount's counters are the sum of its uses, none above its limit, and none is of an order without a sale.",
+        # An order's end is told before its uses are given back.
+        """
+        select d.code, null as customer, d.uses, coalesce(u.uses, 0) as counted, cast(null as uuid) as order_id
+        from orders.discounts d
+        left join (
+          select code, count(*) as uses from orders.discount_uses where given_back_at is null group by code
+        ) u on u.code = d.code
+        where d.uses <> coalesce(u.uses, 0) or d.uses > d.most_uses
+        union all
+        select code, customer, c.uses, coalesce(u.uses, 0), null
+        from orders.discount_customers c
+        full join (
+          select code, customer, count(*) as uses from orders.discount_uses
+          where given_back_at is null and customer is not null group by code, customer
+        ) u using (code, customer)
+        where coalesce(c.uses, 0) <> coalesce(u.uses, 0)
+        union all
+        select u.code, u.customer, null, null, u.order_id
+        from orders.discount_uses u join orders.orders o on o.id = u.order_id join orders.sagas s using (order_id)
+        where u.given_back_at is null and o.status in ('rejected', 'expired', 'cancelled')
+          and s.updated_at < now() - interval '60 seconds'
         """,
     ),
     Check(
@@ -497,7 +529,7 @@ CHECKS = (
         """
         with k as materialized (
           select function, key, convert_from(body, 'UTF8')::json ->> 'id' as order_id
-          from platform.idempotency where function in ('fn_place_order', 'fn_record_order')
+          from platform.idempotency where function in ('fn_place_order', 'fn_place_guest_order', 'fn_record_order')
         )
         select min(k.function) as function, min(k.key) as key, k.order_id, count(*) as keys
         from k

@@ -30,7 +30,7 @@ from shared.inventory.events import (
     StockDepleted,
     StockHeld,
 )
-from shared.orders.events import OrderConfirmed
+from shared.orders.events import OrderConfirmed, OrderRejected
 from shared.payments.events import AuthorizePayment, CapturePayment, RefundPayment, RefundSucceeded, VoidPayment
 from shared.runtime import Event
 from shared.runtime.declare import Declaration, Http, OnEvent, Timer
@@ -43,6 +43,12 @@ LINE = {"sku": "MUG", "title": "A mug", "quantity": 1, "unit_price_minor": 5}
 RECORD = {"reference": "1", "placed_at": "2026-03-01T12:00:00Z", "currency": "GBP", "payment_token": "tok_approve"}
 RETURN = {"customer_id": "ann", "sku": "MUG", "quantity": 1, "unit_price_minor": 5, "reason": "chipped"}
 STEER = {"state": "voiding", "reason": "the bank says so"}
+SHIPPING = {"name": "Post", "basis": "weight", "currency": "GBP", "bands": [{"price_minor": 5}], "enabled": False}
+GUEST = {
+    "payment_token": "tok_approve",
+    "email": "ann@example.com",
+    "shipping_address": {"lines": ["1 High Street"], "city": "Leeds", "country": "GB"},
+}
 VERSION_1 = {"if-match": '"1"'}
 PAYMENT: dict[str, Any] = {"order_id": ORDER, "amount_minor": 5}
 
@@ -122,6 +128,25 @@ HTTP: dict[str, Called] = {
     ),
     "record_order": Called("/v1/admin/orders", 201, RECORD | {"lines": [LINE]}),
     "get_order": Called(f"/v1/orders/{ORDER}", 404),
+    "quote_order": Called("/v1/quotes", 422, {"lines": [{"sku": "NONE", "quantity": 1}]}),
+    "place_guest_order": Called("/v1/guest-orders", 422, GUEST | {"lines": [{"sku": "NONE", "quantity": 1}]}),
+    "get_guest_order": Called("/v1/guest-orders/none", 404),
+    "cancel_guest_order": Called("/v1/guest-orders/none/cancel", 404, {"reason": "changed my mind"}),
+    "pay_guest_order": Called("/v1/guest-orders/none/pay", 404, {"payment_token": "tok_approve"}),
+    "set_pricing_terms": Called("/v1/admin/pricing-terms", 200, {"prices_include_tax": True}),
+    "get_pricing_terms": Called("/v1/admin/pricing-terms", 200),
+    "set_tax_rate": Called("/v1/admin/tax-rates/GB/standard", 200, {"rate_ppm": 200_000, "name": "VAT"}),
+    "list_tax_rates": Called("/v1/admin/tax-rates?country=GB", 200),
+    "remove_tax_rate": Called("/v1/admin/tax-rates/FR/standard", 404),
+    "set_shipping_method": Called("/v1/admin/shipping-methods/post", 200, SHIPPING),
+    "list_shipping_methods": Called("/v1/admin/shipping-methods", 200),
+    "remove_shipping_method": Called("/v1/admin/shipping-methods/none", 404),
+    "set_weights": Called("/v1/admin/sku-weights", 200, {"items": [{"sku": "MUG", "weight_g": 350}]}),
+    "list_weights": Called("/v1/admin/sku-weights", 200),
+    "set_discount": Called("/v1/admin/discounts/SPRING", 200, {"name": "Spring", "percent_ppm": 100_000}),
+    "list_discounts": Called("/v1/admin/discounts", 200),
+    "get_discount": Called("/v1/admin/discounts/NONE", 404),
+    "remove_discount": Called("/v1/admin/discounts/NONE", 404),
     "get_timeline": Called(f"/v1/orders/{ORDER}/timeline", 404),
     "list_my_orders": Called("/v1/orders", 200),
     "cancel_order": Called(f"/v1/orders/{ORDER}/cancel", 404, {"reason": "changed my mind"}),
@@ -153,6 +178,7 @@ EVENTS: dict[str, Event] = {
     "release_hold_part": ReleasePart(order_id=ORDER, part_id=ORDER, lines=[PartLine(sku="MUG", quantity=1)]),
     "ship_hold": ShipHold(order_id=ORDER, part_id=ORDER),
     "advance_order": StockHeld(order_id=ORDER, expires_at=NOW),
+    "give_back_discounts": OrderRejected(order_id=ORDER, reason="out_of_stock"),
     "count_sales": OrderConfirmed(order_id=ORDER, currency="GBP", total_minor=5),
     "track_stock": StockDepleted(sku="MUG", status="out_of_stock", was="low", available=0, low_at=5),
     "raise_alerts": StockDepleted(sku="MUG", status="out_of_stock", was="low", available=0, low_at=5),

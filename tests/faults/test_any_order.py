@@ -153,7 +153,7 @@ async def opened(shop: Shop, on_hand: int) -> None:
 
 
 async def ordered(shop: Shop, card: str, quantity: int = 1) -> str:
-    body = {"lines": [{"sku": "mug", "quantity": quantity}], "payment_token": card}
+    body = {"lines": [{"sku": "mug", "quantity": quantity}], "payment_token": card, "on_decline": "reject"}
     return str((await shop.ask("place_order", "/v1/orders", body, "customer"))["id"])
 
 

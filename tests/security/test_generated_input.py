@@ -36,6 +36,9 @@ inventory = described.include(
     path_regex="/v1/(stock|items|locations|availability|inventory-policy|ledger|transfers|holds|shortfalls|alert|admin/stock-)"
 )
 catalogue = described.include(path_regex="/v1/(products|search|categories|admin/(products|product-|catalog-))")
+pricing = described.include(
+    path_regex="/v1/(quotes|guest-orders|admin/(orders$|tax-|shipping-|discounts|sku-weights|pricing-))"
+)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +70,14 @@ def test_the_catalogue_takes_anything(case: schemathesis.Case[Any], tried_shop: 
 @inventory.parametrize()
 @settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_the_inventory_takes_anything(case: schemathesis.Case[Any], tried_shop: Shop, staff: dict[str, str]) -> None:
+    answer = case.call(base_url=tried_shop.url, headers=staff)
+
+    case.validate_response(answer, checks=list(CHECKS))
+
+
+@pricing.parametrize()
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_pricing_takes_anything(case: schemathesis.Case[Any], tried_shop: Shop, staff: dict[str, str]) -> None:
     answer = case.call(base_url=tried_shop.url, headers=staff)
 
     case.validate_response(answer, checks=list(CHECKS))

@@ -8,9 +8,10 @@ from functions.catalog.create_product import CreateProduct, create_product
 from functions.orders.advance_order import advance_order
 from functions.orders.get_order import get_order
 from functions.orders.list_my_orders import list_my_orders
-from functions.orders.place_order import PlaceOrder, place_order
+from functions.orders.place_order import place_order
 from shared.inventory.events import HoldLine, HoldStock, StockHeld
 from shared.orders.events import OrderCreated
+from shared.orders.wanting import PlaceOrder
 from shared.payments.events import PaymentAuthorized
 from shared.runtime.answers import Answer
 from tests.conftest import ADMIN, CUSTOMER, NOW, Ask, Books, Run
@@ -28,6 +29,10 @@ async def sell(run: Run, sku: str, price_minor: int, currency: str = "GBP") -> N
 def wanting(**quantities: int) -> dict[str, Any]:
     lines = [{"sku": sku, "quantity": quantity} for sku, quantity in quantities.items()]
     return {"lines": lines, "payment_token": "tok_approve"}
+
+
+def faults(answer: Answer) -> list[tuple[str, str]]:
+    return [(error["pointer"], error["code"]) for error in json.loads(answer.body)["errors"]]
 
 
 async def test_the_total_is_the_sum_of_the_lines_at_todays_prices(run: Run) -> None:
@@ -55,7 +60,7 @@ async def test_every_unknown_sku_is_named(ask: Ask, run: Run, db: Books) -> None
     await sell(run, "mug", 100)
     answer = await ask(place_order, "/v1/orders", wanting(mug=1, no=1, nor=1), roles=CUSTOMER_ROLE, idempotency_key="k")
 
-    assert (answer.status, json.loads(answer.body)["skus"]) == (422, ["no", "nor"])
+    assert (answer.status, faults(answer)) == (422, [("/lines/1/sku", "sku_unknown"), ("/lines/2/sku", "sku_unknown")])
     assert await db.all("select 1 from orders.orders") == []
 
 
@@ -64,7 +69,8 @@ async def test_one_currency_per_order(ask: Ask, run: Run) -> None:
     await sell(run, "tea", 100, "EUR")
     answer = await ask(place_order, "/v1/orders", wanting(mug=1, tea=1), roles=CUSTOMER_ROLE, idempotency_key="k")
 
-    assert (answer.status, json.loads(answer.body)["currencies"]) == (422, ["EUR", "GBP"])
+    assert (answer.status, faults(answer)) == (422, [("/lines", "currencies_mixed")])
+    assert "EUR, GBP" in json.loads(answer.body)["errors"][0]["detail"]
 
 
 async def test_one_key_makes_one_order_and_the_same_answer_byte_for_byte(ask: Ask, run: Run, db: Books) -> None:

@@ -73,3 +73,35 @@ async def test_customers_record_nothing(ask: Ask) -> None:
     body = json.loads(recorded().model_dump_json())
     answer = await ask(record_order, "/v1/admin/orders", body, roles=("customer",), idempotency_key="k")
     assert answer.status == 403
+
+
+async def test_discounts_tax_and_shipping_are_those_agreed(run: Run, db: Books) -> None:
+    agreed = line("mug", 2, 1000) | {"discount_minor": 300, "tax_minor": 283, "tax_rate_ppm": 200_000}
+    shipped = {"country": "GB", "shipping_minor": 500, "shipping_tax_minor": 83, "capture": "at_shipment"}
+    order, emitted = await run(record_order, recorded(lines=[agreed], **shipped), caller=ADMIN)
+
+    assert (order.subtotal_minor, order.discount_minor, order.tax_minor, order.total_minor) == (2000, 300, 366, 2200)
+    assert (order.capture, order.on_decline, order.country) == ("at_shipment", "reject", "GB")
+    assert isinstance(emitted[1], HoldStock)
+    assert emitted[1].ship_to == "GB"
+    without, _ = await run(record_order, recorded(lines=[agreed], prices_include_tax=False, **shipped), caller=ADMIN)
+    assert without.total_minor == 2200 + 283
+    assert [row.action for row in await db.all("select action from orders.audit")] == ["order.recorded"] * 2
+
+
+async def test_sums_that_cannot_be_are_named(ask: Ask) -> None:
+    good = json.loads(recorded().model_dump_json())
+    lines = [
+        line("a", 1, 10) | {"discount_minor": 11},
+        line("b", 1, 10) | {"tax_minor": 11},
+        line("c", 10**6, 10**13),
+    ]
+    body = good | {"lines": lines, "shipping_tax_minor": 1}
+    answer = await ask(record_order, "/v1/admin/orders", body, roles=("admin",), idempotency_key="k")
+    assert answer.status == 422
+    assert [(error["pointer"], error["code"]) for error in json.loads(answer.body)["errors"]] == [
+        ("/lines/0/discount_minor", "discount_too_large"),
+        ("/lines/1/tax_minor", "tax_too_large"),
+        ("/shipping_tax_minor", "tax_too_large"),
+        ("/lines", "total_too_large"),
+    ]

@@ -53,7 +53,7 @@ async def test_a_void_that_was_refused_is_tried_under_another_key(run: Run, db: 
     voided = told(PaymentVoided, order).model_copy(update={"command_key": f"{order}/void/2"})
     assert (await run(advance_order, voided))[1] == [ReleaseHold(order_id=order)]
     assert await happens(run, order, HoldReleased) == [OrderCancelled(order_id=order, reason="capture_failed")]
-    audit = await db.all("select actor, action, reason, detail from orders.audit")
+    audit = await db.all("select actor, action, reason, detail from orders.audit where action <> 'order.recorded'")
     assert [tuple(row) for row in audit] == [(ADMIN.subject, "saga.retried", WHY, {"state": "needs_attention"})]
 
 

@@ -199,4 +199,5 @@ def order(token: str, **lines: int) -> dict[str, Any]:
     return {
         "lines": [{"sku": sku, "quantity": quantity} for sku, quantity in lines.items()],
         "payment_token": token,
+        "on_decline": "reject",
     }

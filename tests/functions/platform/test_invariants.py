@@ -44,6 +44,9 @@ select gen_random_uuid(), a.id, t.id, 'pending', now(), now(), now()
 from inventory.alerts a, inventory.alert_targets t where a.kind = 'low'""",
     "<sold>": "(select order_id from orders.sagas where state = 'completed' order by order_id limit 1)",
     "<product>": "(select key from platform.streams where topic = 'shop.catalog' order by key limit 1)",
+    "<spring>": """insert into orders.discounts (code, name, scope, percent_ppm, created_at, updated_at)
+        values ('SPRING', 'Spring', 'order', 5, now(), now())""",
+    "<used>": "insert into orders.discount_uses (code, order_id, amount_minor, used_at)",
     "<cancelled>": "(select order_id from orders.sagas where state = 'cancelled' order by order_id limit 1)",
 }
 
@@ -225,6 +228,34 @@ BROKEN = [
     (
         "totals_equal_lines",
         "update orders.orders set total_minor = total_minor + 1 where id = <cancelled>",
+    ),
+    (
+        "totals_equal_lines",
+        "update orders.orders set shipping_minor = 5, total_minor = total_minor + 4 where id = <cancelled>",
+    ),
+    (
+        "totals_equal_lines",
+        "update orders.orders set tax_minor = tax_minor + 1 where id = <cancelled>",
+    ),
+    (
+        "discount_uses_are_counted",
+        "<spring>; update orders.discounts set uses = 1",
+    ),
+    (
+        "discount_uses_are_counted",
+        """<spring>; insert into orders.discount_customers (code, customer, uses, most)
+           values ('SPRING', 'ann', 1, 1)""",
+    ),
+    (
+        "discount_uses_are_counted",
+        """<spring>; <no constraints>; <used> select 'SPRING', id, 5, now() from orders.orders where id = <sold>;
+           update orders.discounts set uses = 1, most_uses = 0""",
+    ),
+    (
+        "discount_uses_are_counted",
+        """<spring>; <used> select 'SPRING', id, 5, now() from orders.orders where id = <cancelled>;
+           update orders.discounts set uses = 1;
+           update orders.sagas set updated_at = now() - interval '61 seconds'""",
     ),
     (
         "orders_end_in_time",
