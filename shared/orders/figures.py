@@ -10,23 +10,11 @@ from uuid import UUID
 from sqlalchemy import text
 
 from shared.orders import figures_metrics as metrics
+from shared.orders.queries import PRODUCTS, TOTALS
 from shared.runtime import Work
 from shared.runtime.pipeline import Row
 
 COLUMNS = "id, kind, order_id, at, day, currency, country, reason, amount_minor, units"
-
-TOTALS = """
-select day, currency, country, kind, reason, count(*) as facts, sum(amount_minor)::bigint as amount_minor,
-  sum(units)::bigint as units
-from {facts} group by day, currency, country, kind, reason
-"""
-
-PRODUCTS = """
-select f.day, f.currency, f.country, l.category, l.sku, f.kind, sum(l.amount_minor)::bigint as amount_minor,
-  sum(l.units)::bigint as units
-from {facts} f cross join lateral orders.lines_of(f.kind, f.id, f.order_id) l
-group by f.day, f.currency, f.country, l.category, l.sku, f.kind
-"""
 
 # Rows are written in the order of their keys, days after products: what all orders of a day share is locked last.
 COUNT = text(f"""

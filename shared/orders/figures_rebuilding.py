@@ -11,7 +11,8 @@ from uuid import UUID
 
 from sqlalchemy import TextClause, text
 
-from shared.orders.figures import COLUMNS, PRODUCTS, TOTALS
+from shared.orders.figures import COLUMNS
+from shared.orders.queries import PRODUCTS, TOTALS
 from shared.runtime import Work
 from shared.runtime.pipeline import Row
 

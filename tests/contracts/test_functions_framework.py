@@ -145,6 +145,7 @@ HTTP: dict[str, Called] = {
     "receive_provider_event": Called("/v1/provider-webhooks", 401, {"type": "operation.settled", "data": {}}),
     "reconcile_payments": Called("/v1/admin/payment-reconciliation", 503, {"books": "theirs"}),
     "check_invariants": Called("/v1/invariants", 200),
+    "list_findings": Called("/v1/invariants/history?state=open", 200),
     "group_dead_letters": Called("/v1/dead-letters/groups", 200),
     "list_dead_letters": Called("/v1/dead-letters", 200),
     "replay_dead_letters": Called("/v1/dead-letters/replay", 200, {"consumer": "hold-stock"}),
