@@ -25,8 +25,8 @@ from shared.orders.figures_tables import FIGURES, SOURCES
 from shared.orders.saga import COMPLETED, FINAL, SAGA, START, STEERED, Ending, State, end, status_of
 from shared.orders.tables import order_lines, orders, return_lines, saga_moves, sagas
 from shared.payments.tables import attempts as payment_attempts
-from shared.payments.tables import ledger as payment_ledger
 from shared.payments.tables import chargebacks, payments, reconciliations
+from shared.payments.tables import ledger as payment_ledger
 from shared.platform.tables import consumer_offsets, dead_letters, idempotency, inbox, log_heads, outbox, streams
 from shared.runtime import Egress
 from shared.runtime.declare import Declaration, OnEvent
