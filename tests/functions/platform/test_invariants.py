@@ -49,6 +49,9 @@ from inventory.alerts a, inventory.alert_targets t where a.kind = 'low'""",
     "<cancelled>": "(select order_id from orders.sagas where state = 'cancelled' order by order_id limit 1)",
 }
 
+OF_FIGURES = {"figures_equal_books", "figures_equal_facts", "net_sales_equal_payments"}
+"""They follow the books, also where the books are wrong."""
+
 BROKEN = [
     (
         "stock_equals_ledger",
@@ -216,8 +219,8 @@ BROKEN = [
     ),
     (
         "figures_equal_books",
-        """update orders.sales_facts set reason = 'x', day = day + 1;
-           update orders.sales_days set reason = 'x', day = day + 1; update orders.product_days set day = day + 1""",
+        """update orders.sales_facts set currency = 'EUR'; update orders.sales_days set currency = 'EUR';
+           update orders.product_days set currency = 'EUR'""",
     ),
     (
         "figures_equal_books",
@@ -231,6 +234,18 @@ BROKEN = [
     (
         "figures_equal_facts",
         "delete from orders.product_days where kind = 'refund'",
+    ),
+    (
+        "net_sales_equal_payments",
+        """insert into payments.attempts (key, order_id, operation, refund_id, amount_minor, state, created_at,
+             finished_at)
+           values ('refund/ghost', <sold>, 'refund', gen_random_uuid(), 1, 'succeeded', now(), now());
+           insert into orders.sales_facts (id, kind, order_id, at, day, currency, country, reason, amount_minor, units)
+           select id, kind, order_id, at, '2000-01-01', currency, country, reason, amount_minor, units
+           from orders.sales_facts_now on conflict do nothing;
+           update payments.attempts set finished_at = '2000-01-01T12:00:00Z' where key = 'refund/ghost';
+           insert into orders.sales_days select day, currency, country, kind, reason, 1, amount_minor, units
+           from orders.sales_facts where day = '2000-01-01'""",
     ),
     (
         "totals_equal_lines",
@@ -364,7 +379,8 @@ def test_what_is_broken_is_told_by_its_own_check(owner: psycopg.Connection[Any],
         sql = sql.replace(word, meaning)
     owner.execute(sql)
 
-    assert set(broken_by(owner)) == {check}
+    told = set(broken_by(owner))
+    assert told - (set() if check in OF_FIGURES else OF_FIGURES) == {check}
 
 
 @pytest.fixture
