@@ -36,7 +36,8 @@ AGAIN_S = 900
 """When a check is tried again that did not come to its end."""
 
 ADD = text("""
-insert into platform.checks (name, next_at) select name, :now from unnest(cast(:names as text[])) as n (name)
+insert into platform.checks (name, added_at, next_at)
+select name, :now, :now from unnest(cast(:names as text[])) as n (name)
 on conflict do nothing
 """)
 
@@ -72,12 +73,14 @@ update platform.findings set gone_at = :now where name = :name and gone_at is nu
 returning first_seen, last_seen, told_at
 """)
 
+# A check that has never come to its end is as old as it has been waited for.
 STANDING = text("""
-select c.name, extract(epoch from c.checked_at)::float8 as checked_at, c.took_ms,
+select c.name, extract(epoch from coalesce(c.checked_at, c.added_at))::float8 as checked_at,
+  coalesce(c.took_ms, 0) as took_ms,
   coalesce(f.violations, 0) as violations
 from platform.checks c
 left join platform.findings f on f.name = c.name and f.gone_at is null and f.told_at is not null
-where c.checked_at is not null and c.name = any(cast(:names as text[]))
+where c.name = any(cast(:names as text[]))
 """)
 
 

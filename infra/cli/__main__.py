@@ -160,8 +160,8 @@ for command in (
 ):
     stock.add_command(command)
 for noun in (
-    order, saga, payment, figures, product, category, stock, location_group, transfer, hold, catalog, dead_letter, invariant,
-    alert,
+    order, saga, payment, figures, product, category, stock, location_group, transfer, hold, catalog, dead_letter,
+    invariant, alert,
 ):  # fmt: skip
     cli.add_command(noun)
 

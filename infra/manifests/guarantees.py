@@ -11,7 +11,10 @@ from shared.runtime.declare import Declaration, Http, OnEvent, Timer
 from shared.runtime.serve import WAIT_LIMIT_S
 from shared.runtime.settings import Settings
 
-NOTE = "<!-- Generated from the declarations and infra/manifests/guarantees.py by `python -m infra.manifests generate`. -->\n"
+NOTE = (
+    "<!-- Generated from the declarations and infra/manifests/guarantees.py"
+    " by `python -m infra.manifests generate`. -->\n"
+)
 
 AGAIN = {
     "close_location": "goes on where the last call ended; once it is closed, nothing",
@@ -55,12 +58,11 @@ def page(declarations: list[Declaration]) -> Iterator[str]:
                 cells = (_shows(one, http, late), _again(one, http), _also(one, http))
                 yield f"| {one.name}<br>`{http.method} {http.path}` | {' | '.join(cells)} |"
             yield ""
-        moved = [(one, one.trigger) for one in of_domain if not isinstance(one.trigger, Http)]
+        moved = [(one, one.trigger) for one in of_domain if isinstance(one.trigger, OnEvent | Timer)]
         if moved:
             yield "| Function | Called | Order | Called again |"
             yield "|---|---|---|---|"
             for one, trigger in moved:
-                assert not isinstance(trigger, Http)
                 yield f"| {one.name} | {' | '.join(_of_event(one, trigger))} |"
 
 
@@ -68,9 +70,9 @@ def followers(declarations: list[Declaration]) -> dict[str, tuple[list[str], boo
     """By table, who writes it on events or by the clock, and whether nobody else does but to mend it."""
     writers: dict[str, list[Declaration]] = {}
     for one in declarations:
-        for table in one.writes:
-            writers.setdefault(table.fullname, []).append(one)
-    found = {}
+        for written in one.writes:
+            writers.setdefault(written.fullname, []).append(one)
+    found: dict[str, tuple[list[str], bool]] = {}
     for table, of_table in writers.items():
         makers = [one for one in of_table if not one.name.startswith(("rebuild_", "reconcile_"))]
         late = sorted(one.name for one in makers if not isinstance(one.trigger, Http))
@@ -87,15 +89,15 @@ def _needs_saying(one: Declaration) -> bool:
 
 
 def _general() -> Iterator[str]:
-    yield "- **All or nothing.** The effect of a call, its events and the memory that it happened (idempotency key, inbox"
-    yield "  row) commit in one transaction. An answer of 2xx is sent after that: what it says is durable."
-    yield "- **Reads see what is committed.** There are no replicas: a read that begins after a write was answered shows it."
-    yield "  *What came of* other functions, below, is made by events or timers, and so comes later:"
+    yield "- **All or nothing.** The effect of a call, its events and the memory that it happened (idempotency key,"
+    yield "  inbox row) commit in one transaction. An answer of 2xx is sent after that: what it says is durable."
+    yield "- **Reads see what is committed.** There are no replicas: a read that begins after a write was answered"
+    yield "  shows it. *What came of* other functions, below, is made by events or timers, and so comes later:"
     yield f"  {PUNCTUAL:.0%} of all events have their effect within {DELAY_S:g} s of their emission."
-    yield "- **Refused is undone.** A call answered 4xx or 503 has changed nothing. 500, 504 and a broken connection tell"
-    yield "  nothing: send it again, by its key where it has one."
-    yield "- **Events come at least once** and are applied once per consumer; those of one key in the order in which they"
-    yield "  were said. One that was given up and replayed by an operator comes after those behind it."
+    yield "- **Refused is undone.** A call answered 4xx or 503 has changed nothing. 500, 504 and a broken connection"
+    yield "  tell nothing: send it again, by its key where it has one."
+    yield "- **Events come at least once** and are applied once per consumer; those of one key in the order in which"
+    yield "  they were said. One that was given up and replayed by an operator comes after those behind it."
     yield f"- **A function that fails on an event** is given it again, and up after {Settings().parked_after} failures:"
     yield "  it waits among the dead letters. An absent database, broker or provider is no failure, and counts nothing."
     yield "- **Time is the database's clock**, so that instances cannot disagree."

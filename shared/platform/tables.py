@@ -60,6 +60,7 @@ checks = Table(
     "checks",
     metadata,
     Column("name", Text, primary_key=True),
+    Column("added_at", DateTime(timezone=True), nullable=False),
     Column("next_at", DateTime(timezone=True), nullable=False),
     Column("checked_at", DateTime(timezone=True)),
     Column("took_ms", Integer),

@@ -30,7 +30,7 @@ def test_a_repetition_is_promised_what_is_declared(declaration: Declaration, row
     assert ("the first answer, by its key" in row) == trigger.key_required
     assert ("refused (412)" in row) == (trigger.if_match and not trigger.idempotent)
     if " safe" in row:
-        assert not (declaration.writes or declaration.emits)
+        assert not [*declaration.writes, *declaration.emits]
 
 
 def test_a_post_without_a_key_of_which_nothing_is_said_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:

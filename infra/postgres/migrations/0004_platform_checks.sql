@@ -1,6 +1,7 @@
 -- What watches the books: how each check stands, and every time that it found them wrong.
 create table platform.checks (
   name        text        primary key,
+  added_at    timestamptz not null default now(),
   next_at     timestamptz not null,
   checked_at  timestamptz,
   took_ms     int,

@@ -1,7 +1,6 @@
 """The books are checked all the time: what disagrees for a minute is told once, and told again when it is over."""
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,17 +29,17 @@ LATER = NOW + timedelta(hours=1)
 
 
 @pytest.fixture
-def broken(database: Cloned) -> Iterator[None]:
+def broken(database: Cloned) -> None:
     with psycopg.connect(database.owner_url, autocommit=True) as connection:
         connection.execute(BREAK)
-    yield
 
 
 async def look(run: Run, db: Books, at: datetime) -> list[Event]:
     """Has that one check made, at that time; all others are not due."""
     await db.run(
         "insert into platform.checks (name, next_at)"
-        " select n, case n when %(check)s then '-infinity' else 'infinity' end::timestamptz from unnest(%(all)s::text[]) n"
+        " select n, case n when %(check)s then '-infinity' else 'infinity' end::timestamptz"
+        " from unnest(%(all)s::text[]) n"
         " on conflict (name) do update set next_at = excluded.next_at",
         check=CHECK, all=list(SENTENCES),
     )  # fmt: skip
@@ -159,6 +158,10 @@ async def test_a_check_that_fails_keeps_no_other_waiting(run: Run, db: Books) ->
     failed = await standing(db, "transfers_equal_ledger")
     assert (failed.checked_at, failed.next_at) == (None, LATER + timedelta(seconds=AGAIN_S))
     assert (await standing(db)).checked_at == LATER
+    assert (
+        REGISTRY.get_sample_value("shop_invariant_checked_timestamp_seconds", {"check": "transfers_equal_ledger"})
+        == (await standing(db, "transfers_equal_ledger")).added_at.timestamp()
+    )
 
 
 async def test_books_of_a_provider_that_is_not_there_are_no_violation(run: Run, db: Books) -> None:

@@ -54,7 +54,7 @@ class Sold:
             amount = int((Decimal(row["UnitPrice"]) * quantity * 100).quantize(Decimal(1), ROUND_HALF_UP))
             if invoice.startswith("C"):
                 backs.append((at, customer, sku, -quantity, -amount))
-            elif quantity > 0 and Decimal(row["UnitPrice"]) > 0:
+            elif quantity > 0 and (amount > 0 or (customer and not amount)):  # an order may be free, if it has a name
                 self.revenue[at[:7]] += amount
                 self.products[sku] += amount
                 self.orders[invoice] = (customer, at)
@@ -63,14 +63,15 @@ class Sold:
         self.refunds = self._refunds(backs, left, owed)
 
     def _refunds(self, backs: Any, left: Any, owed: Counter[str]) -> Counter[str]:
-        """Against the customer's latest earlier sales of that product with any left, up to what the order still owes."""
+        """Against the customer's latest earlier sales of that product with any left, up to what the order owes."""
         refunds: Counter[str] = Counter()
-        for at, customer, sku, quantity, amount in backs:
-            if not customer or quantity <= 0 or amount <= 0:
+        for at, customer, sku, back, worth in backs:
+            if not customer or back <= 0 or worth <= 0:
                 continue
+            quantity, amount = back, worth
             for sale in sorted(left[customer, sku], reverse=True):
                 taken = min(quantity, sale[2]) if sale[0] < at else 0
-                paid = min(round(amount * taken / quantity) if quantity else 0, owed[sale[1]])
+                paid = min(round(amount * taken / quantity), owed[sale[1]])
                 sale[2] -= taken
                 owed[sale[1]] -= paid
                 amount, quantity = amount - paid, quantity - taken
