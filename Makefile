@@ -67,6 +67,9 @@ bench-growth: .setup ## Count what an order touches of Postgres among a thousand
 load: .setup ## Place orders at a steady rate: RATE=60 MINUTES=10
 	@$(PY) -m tests.performance.load --rate $(RATE) --minutes $(MINUTES) $(ARGS)
 
+bench-figures: .setup ## Measure what figures of sales cost: ARGS="--orders 300000"
+	@$(PY) -m tests.performance.figures $(ARGS)
+
 sell-out: .setup ## Sell few units to many buyers while processes are killed: BUYERS=10000 UNITS=100 ARGS="--seed 1"
 	@$(PY) -m tests.faults.sell_out "$(BUYERS)" "$(UNITS)" $(ARGS)
 
