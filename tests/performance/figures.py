@@ -23,7 +23,8 @@ insert into orders.orders (id, number, customer_id, recorded, placed_at, currenc
 select id, id, 'customer-' || n % 20000, true, {at}, 'GBP', (array['GB', 'DE', 'FR', 'IE'])[1 + n % 4],
   {lines} * 100, 't', 'confirmed', 1, now() from numbers;
 insert into orders.order_lines (order_id, line_no, sku, title, quantity, unit_price_minor, total_minor)
-select id, l, 'SKU-' || (n::bigint * 7 + l) % {skus}, 'A thing', 1, 100, 100 from numbers, generate_series(1, {lines}) l;
+select id, l, 'SKU-' || (n::bigint * 7 + l) % {skus}, 'A thing', 1, 100, 100
+from numbers, generate_series(1, {lines}) l;
 insert into orders.sagas (order_id, state, payment, moves, updated_at)
 select id, 'completed', 'captured', 5, now() from numbers;
 drop table numbers

@@ -29,7 +29,7 @@ insert into orders.saga_moves (order_id, position, from_state, to_state, cause, 
 values (%(id)s, 9, 'releasing', 'cancelled', 'HoldReleased', %(at)s)
 """
 PAYMENT = """
-insert into payments.payments (order_id, status, currency, amount_minor, authorized_minor, captured_minor,
+insert into payments.payments (order_id, last_said, currency, amount_minor, authorized_minor, captured_minor,
   created_at, updated_at)
 values (%(id)s, 'captured', %(currency)s, %(total)s, %(total)s, %(captured)s, %(at)s, %(at)s)
 """
