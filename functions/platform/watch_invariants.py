@@ -1,4 +1,4 @@
-"""Check the books all the time, one check after the other, and say when they disagree and when they agree again."""
+"""Check the books all the time, one check after the other; say when they disagree and when they agree (ORD-015)."""
 
 from dataclasses import dataclass
 from time import perf_counter
