@@ -70,6 +70,9 @@ bench-pricing: .setup ## Measure quotes beside plain SQL, and orders of up to 2,
 load: .setup ## Place orders at a steady rate: RATE=60 MINUTES=10
 	@$(PY) -m tests.performance.load --rate $(RATE) --minutes $(MINUTES) $(ARGS)
 
+bench-figures: .setup ## Measure what figures of sales cost: ARGS="--orders 300000"
+	@$(PY) -m tests.performance.figures $(ARGS)
+
 sell-out: .setup ## Sell few units to many buyers while processes are killed: BUYERS=10000 UNITS=100 ARGS="--seed 1"
 	@$(PY) -m tests.faults.sell_out "$(BUYERS)" "$(UNITS)" $(ARGS)
 

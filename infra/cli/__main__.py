@@ -15,6 +15,7 @@ from infra.cli.catalog import catalog
 from infra.cli.categories import category
 from infra.cli.commands import dead_letter, invariant, order, stock
 from infra.cli.connection import FAILED, Connection, connection_options, run
+from infra.cli.figures import figures
 from infra.cli.holds import hold
 from infra.cli.importer import Imported, Importer
 from infra.cli.locations import location as location_group
@@ -160,8 +161,8 @@ for command in (
 ):
     stock.add_command(command)
 for noun in (
-    order, saga, payment, product, category, stock, location_group, transfer, hold, catalog, discount, shipping, tax,
-    dead_letter, invariant, alert,
+    order, saga, payment, figures, product, category, stock, location_group, transfer, hold, catalog, discount, shipping,
+    tax, dead_letter, invariant, alert,
 ):  # fmt: skip
     cli.add_command(noun)
 

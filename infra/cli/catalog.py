@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from infra.cli.client import Shop
 from infra.cli.connection import FAILED, Connection, connection_options, run
 from infra.cli.output import no_headers_option, output_option, show
-from infra.cli.report import table
+from infra.cli.rebuilding import gone_through, tell
 
 PARTS = ("stock", "sales", "listings", "words")
 """In this order: listings are made of stock and sales, and words of listings."""
+
+PATH = "/v1/admin/catalog-rebuild"
 
 
 @click.group()
@@ -41,41 +42,12 @@ def rebuild(
 
     async def work() -> list[dict[str, Any]]:
         async with connection.shop(say=lambda text: click.echo(text, err=True)) as shop:
-            return [await _gone_through(shop, part, mend, batch) for part in PARTS if part in (parts or PARTS)]
+            return [await gone_through(shop, PATH, part, mend, batch) for part in PARTS if part in (parts or PARTS)]
 
     found = run(work(), when_interrupted="stopped; run it again, it begins anew")
     if output:
         show({"mended": mend, "parts": found}, output)
     else:
-        _tell(found, mend, no_headers)
+        tell(found, mend, no_headers)
     if not mend and any(part["differences"] for part in found):
         sys.exit(FAILED)
-
-
-async def _gone_through(shop: Shop, part: str, mend: bool, batch: int) -> dict[str, Any]:
-    checked, differences, after = 0, [], None
-    while True:
-        request = {"part": part, "limit": batch, "mend": mend} | ({} if after is None else {"after": after})
-        answer = (await shop.call("POST", "/v1/admin/catalog-rebuild", request)).body
-        checked += answer["checked"]
-        differences += answer["differences"]
-        after = answer["after"]
-        if after is None:
-            return {"part": part, "checked": checked, "differences": differences}
-
-
-def _tell(found: list[dict[str, Any]], mend: bool, no_headers: bool) -> None:
-    rows = [
-        (part["part"], difference["key"], ", ".join(difference["what"]))
-        for part in found
-        for difference in part["differences"]
-    ]
-    if rows:
-        headings = () if no_headers else (("PART", "KEY", "DIFFERS IN"),)
-        click.echo("\n".join(table([*headings, *rows])) + "\n")
-    for part in found:
-        number = len(part["differences"])
-        ended = "mended" if mend else "not mended: run it with --mend"
-        click.echo(
-            f"{part['part']}: {part['checked']} compared, {number or 'none'} differ{f', {ended}' * bool(number)}"
-        )

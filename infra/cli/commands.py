@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import click
@@ -305,3 +306,31 @@ def check_invariants(connection: Connection, no_headers: bool, output: str | Non
     show_one("invariant", answer, told, name="violations", output=output)
     if answer["violations"]:
         sys.exit(FAILED)
+
+
+@invariant.command("history")
+@click.option("--state", type=click.Choice(["open", "gone"]), help="Only what is still wrong, or what is over.")
+@click.option("--name", help="Only this invariant.")
+@limit_option
+@no_headers_option
+@output_option("json", "yaml", "name")
+@connection_options
+def list_findings(
+    connection: Connection, *, state: str | None, name: str | None, limit: int, no_headers: bool, output: str | None
+) -> None:
+    """When the books disagreed and for how long, newest first, as the shop's own checks found."""
+    asked = urlencode({key: value for key, value in (("state", state), ("name", name)) if value})
+
+    async def work() -> list[dict[str, Any]]:
+        async with as_told(connection) as shop:
+            return await shop.items(f"/v1/invariants/history?{asked}", at_most=limit)
+
+    columns = (
+        ("INVARIANT", lambda item: item["name"]),
+        ("FIRST SEEN", lambda item: item["first_seen"]),
+        ("LAST SEEN", lambda item: item["last_seen"]),
+        ("GONE", lambda item: item["gone_at"] or ("not told yet" if item["told_at"] is None else "")),
+        ("VIOLATIONS", lambda item: item["violations"]),
+        ("MOST", lambda item: item["most"]),
+    )
+    show_list("finding", run(work()), columns, name="id", output=output, no_headers=no_headers)

@@ -11,7 +11,7 @@ from infra.cli.assortment import LONGEST_TITLE
 from infra.cli.client import Refused, Shop, path, spread
 from infra.cli.plan import Adjustment, NotTaken, Plan, Return, Sale, in_pennies
 from infra.cli.progress import Display
-from infra.cli.report import Report, Tally
+from infra.cli.report import Books, Report, Tally
 from infra.cli.retail import CURRENCY, Line, Retail
 
 CARD = "tok_approve"
@@ -75,7 +75,7 @@ class Replay:
 
     async def _report(self, retail: Retail) -> Report:
         """The books at the end. What cannot be asked is a fault of the report, not the loss of it."""
-        books: dict[str, dict[str, int]] = {}
+        books = Books()
         violations: int | None = None
         unasked: list[str] = []
         try:
@@ -176,14 +176,19 @@ class Replay:
             return
         self._tally.missing(NotTaken(line.invoice, line.number, -missing, reason))
 
-    async def _books(self) -> dict[str, dict[str, int]]:
-        """The shop's own figures, once the refunds under way have arrived in them."""
+    async def _books(self) -> Books:
+        """The shop's own figures, once what is on its way has arrived in them."""
         ends_at = time.monotonic() + SETTLE_S
         while True:
-            figures: dict[str, dict[str, int]] = (await self._shop.get("/v1/figures/sales")).body
-            refunds = figures["refunds_minor_by_month"]
-            if time.monotonic() > ends_at or all(refunds.get(m, 0) >= n for m, n in self._tally.booked_refunds.items()):
-                return figures
+            told = (await self._shop.get(f"/v1/figures/sales?by=month&currency={CURRENCY}")).body
+            months = {month["starts_on"][:7]: month for month in told["figures"]}
+            books = Books(
+                told["time_zone"],
+                {month: figures["gross_minor"] for month, figures in months.items()},
+                {month: figures["refunded_minor"] for month, figures in months.items()},
+            )
+            if time.monotonic() > ends_at or not books.missing(self._tally):
+                return books
             await asyncio.sleep(1.0)
 
 

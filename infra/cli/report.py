@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from infra.cli.plan import NotTaken, Sale
 from infra.cli.retail import Line, Retail, minor
@@ -19,19 +20,19 @@ class Tally:
     def __init__(self) -> None:
         self.sales: Counter[str] = Counter()
         self.refunds: Counter[str] = Counter()
-        self.booked_sales: Counter[str] = Counter()  # by the month of the shop's books, which is UTC's
-        self.booked_refunds: Counter[str] = Counter()
+        self.booked_sales: Counter[datetime] = Counter()  # by their moment: the shop's months may be others
+        self.booked_refunds: Counter[datetime] = Counter()
         self._taken: dict[int, str] = {}
         self._not_taken: dict[int, NotTaken] = {}
 
     def sold(self, sale: Sale, total_minor: int) -> None:
         self.sales[sale.month] += total_minor
-        self.booked_sales[_utc_month(sale.at)] += total_minor
+        self.booked_sales[sale.at] += total_minor
         self.booked(sale.lines)
 
     def refunded(self, line: Line, amount_minor: int) -> None:
         self.refunds[line.month] += amount_minor
-        self.booked_refunds[_utc_month(line.at)] += amount_minor
+        self.booked_refunds[line.at] += amount_minor
 
     def booked(self, lines: Iterable[Line]) -> None:
         self._taken |= {line.number: line.invoice for line in lines}
@@ -57,6 +58,27 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Books:
+    """The shop's own figures by month, by its own clock."""
+
+    zone: str = "UTC"
+    sales: Mapping[str, int] = field(default_factory=dict)
+    refunds: Mapping[str, int] = field(default_factory=dict)
+
+    def missing(self, tally: Tally) -> list[tuple[str, str, int, int]]:
+        """What was taken and is not there: sales or refunds, the month, what is there, what was taken."""
+        return [
+            (name, month, booked.get(month, 0), amount)
+            for name, booked, taken in (
+                ("sales", self.sales, tally.booked_sales),
+                ("refunds", self.refunds, tally.booked_refunds),
+            )
+            for month, amount in sorted(_by_month(taken, self.zone).items())
+            if booked.get(month, 0) < amount
+        ]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """`books` are the shop's own figures; they may hold more than this file, never less.
 
@@ -66,7 +88,7 @@ class Report:
     tally: Tally
     retail: Retail
     violations: int | None
-    books: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    books: Books = field(default_factory=Books)
     unasked: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -111,13 +133,8 @@ class Report:
             difference = self.tally.sales[month] + self.sales_not_taken.get(month, 0) - total
             if difference:
                 found.append(f"{month}: taken and not taken differ from the file's sales by {pounds(difference)}")
-        for name, taken in (("sales", self.tally.booked_sales), ("refunds", self.tally.booked_refunds)):
-            for month, amount in sorted(taken.items()):
-                booked = self.books.get(f"{name}_minor_by_month", {}).get(month, 0)
-                if booked < amount:
-                    found.append(
-                        f"{month}: the shop's books show {name} of {pounds(booked)}, less than {pounds(amount)}"
-                    )
+        for name, month, booked, amount in self.books.missing(self.tally):
+            found.append(f"{month}: the shop's books show {name} of {pounds(booked)}, less than {pounds(amount)}")
         found += self.unasked
         if self.violations:
             found.append(f"the invariant checker finds {self.violations} violation(s): see `kn-shop invariant check`")
@@ -130,7 +147,7 @@ class Report:
             ("MONTH", "SALES IN FILE", "TAKEN", "NOT TAKEN", "REFUNDED", "SHOP'S SALES", "SHOP'S REFUNDS")
         ]
         for month in sorted(sales.keys() | tally.sales.keys() | tally.refunds.keys()):
-            books = (self.books.get(f"{name}_minor_by_month", {}).get(month, 0) for name in ("sales", "refunds"))
+            books = (booked.get(month, 0) for booked in (self.books.sales, self.books.refunds))
             told = sales.get(month, 0), tally.sales[month], missing.get(month, 0), tally.refunds[month], *books
             rows.append((month, *map(pounds, told)))
         total, lost = sum(sales.values()), sum(missing.values())
@@ -158,8 +175,11 @@ class Report:
         return "\n".join(said)
 
 
-def _utc_month(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m}"
+def _by_month(taken: Mapping[datetime, int], zone: str) -> Mapping[str, int]:
+    months: Counter[str] = Counter()
+    for at, amount in taken.items():
+        months[f"{at.astimezone(ZoneInfo(zone)):%Y-%m}"] += amount
+    return months
 
 
 def _reasons(entries: Iterable[NotTaken]) -> list[tuple[str, int]]:

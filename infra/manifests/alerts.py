@@ -336,6 +336,29 @@ def payments() -> list[Alert]:
     ]  # fmt: skip
 
 
+def platform() -> list[Alert]:
+    checked = "shop_invariant_checked_timestamp_seconds"
+    return [
+        Alert(
+            "BooksDisagree",
+            "max by (check) (shop_invariant_violations) > 0",
+            "0m", "page", "The check {{ $labels.check }} finds {{ $value | humanize }} violations", "books-disagree",
+        ),
+        Alert(
+            "BooksAreNotChecked",
+            f"time() - max by (check) ({checked}) > 21600",
+            "10m", "ticket", "The check {{ $labels.check }} was last made {{ $value | humanizeDuration }} ago",
+            "books-disagree",
+        ),
+        Alert(
+            "FiguresDiffer",
+            f"{grown('shop_figures_rebuild_differences_total', '1h', 'part')} > 0",
+            "0m", "ticket", "{{ $value | humanize }} of the figures' part {{ $labels.part }} are not the books'",
+            "books-disagree",
+        ),
+    ]  # fmt: skip
+
+
 def one_of(types: Iterable[str]) -> str:
     """A regular expression."""
     return "|".join(types).replace(".", "[.]")

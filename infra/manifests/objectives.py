@@ -23,9 +23,12 @@ DELAY_S = 5.0
 WITHIN_S = {
     "check_invariants": 10.0,  # reads all books
     "export_products": 20.0,  # streams the whole catalogue as fast as the caller takes it
-    "get_sales_figures": 2.5,  # adds up all orders of a time
+    "get_customer_figures": 2.5,  # goes through every sale there ever was
+    "get_product_figures": 1.0,  # adds up all products of all days of a time
+    "get_sales_figures": 1.0,  # the same
     "import_products": 10.0,  # up to 5,000 rows
     "rebuild_catalog": 5.0,  # up to 2,000 products
+    "rebuild_figures": 5.0,  # up to 2,000 orders or days
 }
 
 

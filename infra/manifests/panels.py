@@ -412,7 +412,53 @@ ORDERS: list[Row] = [
             ),
             Panel("Orders that wait too long", "Each time that an overdue saga says so.", "ops", _told(SagaStuck)),
         ),
-    )
+    ),
+    (
+        "Sales",
+        (
+            Panel(
+                "Orders per hour", "Confirmed, and what was lost.", "short",
+                (
+                    Line(f'sum(increase({EMITTED}{{type="{OrderConfirmed.type}"}}[1h]))', "confirmed"),
+                    Line(f'sum(increase({EMITTED}{{type="{OrderRejected.type}"}}[1h]))', "rejected"),
+                    Line(f'sum(increase({EMITTED}{{type="{OrderCancelled.type}"}}[1h]))', "cancelled"),
+                ),
+            ),
+            Panel(
+                "Revenue per hour",
+                "Gross, by currency, in hundreds of minor units, by the hour in which it was counted.",
+                "short",
+                (Line('sum by (currency) (increase(shop_sales_minor_total{kind="sale"}[1h])) / 100', "{{currency}}"),),
+            ),
+            Panel(
+                "Share of revenue that goes back",
+                "Refunded, and cancelled after it was confirmed, of what was sold within a day.",
+                "percentunit",
+                tuple(
+                    Line(
+                        f'sum by (currency) (increase(shop_sales_minor_total{{kind="{kind}"}}[1d]))'
+                        ' / sum by (currency) (increase(shop_sales_minor_total{kind="sale"}[1d]))',
+                        f"{told}: {{{{currency}}}}",
+                    )
+                    for kind, told in (("refund", "refunded"), ("cancellation", "cancelled"))
+                ),
+            ),
+            Panel(
+                "Rebuild of figures",
+                "Keys compared with the books, and differences found.",
+                "short",
+                (
+                    Line(
+                        f"sum by (part) (increase(shop_figures_rebuild_checked_total[{WINDOW}]))", "checked: {{part}}"
+                    ),
+                    Line(
+                        f"sum by (part) (increase(shop_figures_rebuild_differences_total[{WINDOW}]))",
+                        "differ: {{part}}",
+                    ),
+                ),
+            ),
+        ),
+    ),
 ]  # fmt: skip
 
 PAYMENTS: list[Row] = [
@@ -543,7 +589,30 @@ PLATFORM: list[Row] = [
                 ),
             ),
         ),
-    )
+    ),
+    (
+        "Books",
+        (
+            Panel(
+                "Violations of invariants",
+                "Seen twice, a minute apart. All should be 0.",
+                "short",
+                (Line("max by (check) (shop_invariant_violations)", "{{check}}"),),
+            ),
+            Panel(
+                "Age of checks",
+                "Since each was last made: minutes, or more where the books are large.",
+                "s",
+                (Line("time() - max by (check) (shop_invariant_checked_timestamp_seconds)", "{{check}}"),),
+            ),
+            Panel(
+                "Duration of checks",
+                "All together take a twentieth of the time at most.",
+                "s",
+                (Line("max by (check) (shop_invariant_check_seconds)", "{{check}}"),),
+            ),
+        ),
+    ),
 ]
 
 OWN = {"catalog": CATALOG, "inventory": INVENTORY, "orders": ORDERS, "payments": PAYMENTS, "platform": PLATFORM}

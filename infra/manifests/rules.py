@@ -24,6 +24,7 @@ def files(declarations: list[Declaration]) -> Files:
         "inventory": {"shop-inventory": _alerts(alerts.inventory())},
         "orders": {"shop-orders": _alerts(alerts.orders())},
         "payments": {"shop-payments": _alerts(alerts.payments())},
+        "platform": {"shop-platform": _alerts(alerts.platform())},
     }
     return {
         f"{DIRECTORY}/{name}.yaml": documents(
@@ -42,6 +43,7 @@ def every_alert(declarations: list[Declaration]) -> list[Alert]:
         *alerts.inventory(),
         *alerts.orders(),
         *alerts.payments(),
+        *alerts.platform(),
     ]
 
 

@@ -61,6 +61,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_commit_hold',
   'fn_compare_payments',
   'fn_compensate_saga',
+  'fn_count_figures',
   'fn_count_sales',
   'fn_create_alert_target',
   'fn_create_category',
@@ -81,16 +82,19 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_get_alert_delivery',
   'fn_get_alert_target',
   'fn_get_category',
+  'fn_get_customer_figures',
   'fn_get_discount',
   'fn_get_guest_order',
   'fn_get_hold',
   'fn_get_location',
   'fn_get_order',
+  'fn_get_order_figures',
   'fn_get_order_payment',
   'fn_get_past_stock',
   'fn_get_payment',
   'fn_get_pricing_terms',
   'fn_get_product',
+  'fn_get_product_figures',
   'fn_get_saga',
   'fn_get_sales_figures',
   'fn_get_stock',
@@ -109,6 +113,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_list_categories',
   'fn_list_dead_letters',
   'fn_list_discounts',
+  'fn_list_findings',
   'fn_list_holds',
   'fn_list_ledger',
   'fn_list_locations',
@@ -135,6 +140,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_raise_alerts',
   'fn_rank_best_sellers',
   'fn_rebuild_catalog',
+  'fn_rebuild_figures',
   'fn_receive_provider_event',
   'fn_receive_transfer',
   'fn_reconcile_payments',
@@ -159,6 +165,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_set_allocation_policy',
   'fn_set_customer',
   'fn_set_discount',
+  'fn_set_figures_policy',
   'fn_set_hold_expiry',
   'fn_set_item_policy',
   'fn_set_level_policy',
@@ -176,7 +183,8 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_update_category',
   'fn_update_location',
   'fn_update_product',
-  'fn_void_payment'
+  'fn_void_payment',
+  'fn_watch_invariants'
 ]::text[]) as role;
 
 -- What earlier versions granted, also to functions that are no more.
@@ -262,7 +270,7 @@ grant select on inventory.items to fn_check_availability;
 grant select, insert, update on platform.rate_limits to fn_check_availability;
 -- platform/check_invariants
 grant usage on schema inventory, orders, payments, platform to fn_check_invariants;
-grant select on inventory.alert_attempts, inventory.alert_deliveries, inventory.alert_targets, inventory.alerts, inventory.hold_lines, inventory.hold_parts, inventory.holds, inventory.items, inventory.ledger, inventory.locations, inventory.mendings, inventory.stock, inventory.transfer_lines, inventory.transfers, orders.discount_customers, orders.discount_uses, orders.discounts, orders.order_lines, orders.orders, orders.return_lines, orders.saga_moves, orders.sagas, payments.attempts, payments.chargebacks, payments.ledger, payments.payments, payments.reconciliations, platform.consumer_offsets, platform.dead_letters, platform.idempotency, platform.inbox, platform.log_heads, platform.outbox, platform.streams to fn_check_invariants;
+grant select on inventory.alert_attempts, inventory.alert_deliveries, inventory.alert_targets, inventory.alerts, inventory.hold_lines, inventory.hold_parts, inventory.holds, inventory.items, inventory.ledger, inventory.locations, inventory.mendings, inventory.stock, inventory.transfer_lines, inventory.transfers, orders.customers, orders.discount_customers, orders.discount_uses, orders.discounts, orders.figures_policy, orders.order_lines, orders.orders, orders.product_days, orders.return_lines, orders.returns, orders.saga_moves, orders.sagas, orders.sales_days, orders.sales_facts, orders.sales_facts_now, payments.attempts, payments.chargebacks, payments.ledger, payments.payments, payments.reconciliations, platform.consumer_offsets, platform.dead_letters, platform.idempotency, platform.inbox, platform.log_heads, platform.outbox, platform.streams to fn_check_invariants;
 create policy read_check_invariants on platform.idempotency for select to fn_check_invariants using (true);
 create policy read_check_invariants on platform.inbox for select to fn_check_invariants using (true);
 create policy read_check_invariants on platform.outbox for select to fn_check_invariants using (true);
@@ -297,6 +305,12 @@ grant insert on platform.outbox to fn_compensate_saga;
 grant select, insert on orders.audit, orders.saga_moves to fn_compensate_saga;
 grant select, insert, update on orders.orders, orders.sagas, platform.idempotency, platform.streams to fn_compensate_saga;
 create policy emit_compensate_saga on platform.outbox for insert to fn_compensate_saga with check (type in ('shop.inventory.release.v1', 'shop.orders.order.cancelling.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
+-- orders/count_figures
+grant usage on schema orders, payments, platform to fn_count_figures;
+grant select on orders.customers, orders.figures_policy, orders.order_lines, orders.orders, orders.return_lines, orders.returns, orders.saga_moves, orders.sagas, orders.sales_facts_now, payments.attempts, payments.payments to fn_count_figures;
+grant select, insert on platform.inbox to fn_count_figures;
+grant select, insert, update on platform.attempts, platform.dead_letters to fn_count_figures;
+grant select, insert, update, delete on orders.product_days, orders.sales_days, orders.sales_facts to fn_count_figures;
 -- catalog/count_sales
 grant usage on schema catalog, orders, platform to fn_count_sales;
 grant select on orders.order_lines to fn_count_sales;
@@ -402,6 +416,9 @@ grant select on inventory.alert_targets to fn_get_alert_target;
 -- catalog/get_category
 grant usage on schema catalog to fn_get_category;
 grant select on catalog.categories, catalog.search_entries to fn_get_category;
+-- orders/get_customer_figures
+grant usage on schema orders to fn_get_customer_figures;
+grant select on orders.orders, orders.sales_facts to fn_get_customer_figures;
 -- orders/get_discount
 grant usage on schema orders to fn_get_discount;
 grant select on orders.discount_uses, orders.discounts, orders.orders to fn_get_discount;
@@ -418,6 +435,9 @@ grant select on inventory.locations to fn_get_location;
 -- orders/get_order
 grant usage on schema orders to fn_get_order;
 grant select on orders.order_lines, orders.orders, orders.sagas to fn_get_order;
+-- orders/get_order_figures
+grant usage on schema orders to fn_get_order_figures;
+grant select on orders.figures_policy, orders.sales_days to fn_get_order_figures;
 -- payments/get_order_payment
 grant usage on schema orders, payments to fn_get_order_payment;
 grant select on orders.orders, payments.attempts, payments.payments to fn_get_order_payment;
@@ -433,12 +453,15 @@ grant select on orders.pricing_terms to fn_get_pricing_terms;
 -- catalog/get_product
 grant usage on schema catalog to fn_get_product;
 grant select on catalog.categories, catalog.listings, catalog.products, catalog.stock, catalog.variants to fn_get_product;
+-- orders/get_product_figures
+grant usage on schema catalog, orders to fn_get_product_figures;
+grant select on catalog.categories, catalog.products, catalog.variants, orders.product_days to fn_get_product_figures;
 -- orders/get_saga
 grant usage on schema orders to fn_get_saga;
 grant select on orders.orders, orders.saga_moves, orders.sagas to fn_get_saga;
--- platform/get_sales_figures
-grant usage on schema orders to fn_get_sales_figures;
-grant select on orders.orders, orders.return_lines, orders.returns to fn_get_sales_figures;
+-- orders/get_sales_figures
+grant usage on schema catalog, orders to fn_get_sales_figures;
+grant select on catalog.categories, orders.figures_policy, orders.product_days, orders.sales_days to fn_get_sales_figures;
 -- inventory/get_stock
 grant usage on schema inventory to fn_get_stock;
 grant select on inventory.items, inventory.locations, inventory.stock, inventory.transfer_lines, inventory.transfers to fn_get_stock;
@@ -503,6 +526,9 @@ grant select on platform.dead_letters to fn_list_dead_letters;
 -- orders/list_discounts
 grant usage on schema orders to fn_list_discounts;
 grant select on orders.discounts to fn_list_discounts;
+-- platform/list_findings
+grant usage on schema platform to fn_list_findings;
+grant select on platform.findings to fn_list_findings;
 -- inventory/list_holds
 grant usage on schema inventory to fn_list_holds;
 grant select on inventory.hold_lines, inventory.holds to fn_list_holds;
@@ -618,6 +644,10 @@ grant select, insert, update on catalog.sales, catalog.stock to fn_rebuild_catal
 grant select, insert, update, delete on catalog.listings, catalog.search_entries, catalog.words to fn_rebuild_catalog;
 create policy read_rebuild_catalog on platform.inbox for select to fn_rebuild_catalog using (true);
 create policy read_rebuild_catalog on platform.outbox for select to fn_rebuild_catalog using (true);
+-- orders/rebuild_figures
+grant usage on schema orders, payments to fn_rebuild_figures;
+grant select on orders.customers, orders.figures_policy, orders.order_lines, orders.orders, orders.return_lines, orders.returns, orders.saga_moves, orders.sagas, orders.sales_facts_now, payments.attempts, payments.payments to fn_rebuild_figures;
+grant select, insert, update, delete on orders.product_days, orders.sales_days, orders.sales_facts to fn_rebuild_figures;
 -- payments/receive_provider_event
 grant usage on schema payments, platform to fn_receive_provider_event;
 grant insert on platform.outbox to fn_receive_provider_event;
@@ -743,6 +773,9 @@ grant select, insert, update on orders.customers to fn_set_customer;
 grant usage on schema orders to fn_set_discount;
 grant select, insert on orders.audit to fn_set_discount;
 grant select, insert, update, delete on orders.discounts to fn_set_discount;
+-- orders/set_figures_policy
+grant usage on schema orders to fn_set_figures_policy;
+grant select, insert, update on orders.figures_policy to fn_set_figures_policy;
 -- inventory/set_hold_expiry
 grant usage on schema inventory, platform to fn_set_hold_expiry;
 grant insert on platform.outbox to fn_set_hold_expiry;
@@ -836,4 +869,13 @@ grant insert on platform.outbox to fn_void_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_void_payment;
 grant select, insert, update on payments.attempts, payments.breakers, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_void_payment;
 create policy emit_void_payment on platform.outbox for insert to fn_void_payment with check (type in ('shop.payments.payment.authorized.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
+-- platform/watch_invariants
+grant usage on schema inventory, orders, payments, platform to fn_watch_invariants;
+grant select on inventory.alert_attempts, inventory.alert_deliveries, inventory.alert_targets, inventory.alerts, inventory.hold_lines, inventory.hold_parts, inventory.holds, inventory.items, inventory.ledger, inventory.locations, inventory.mendings, inventory.stock, inventory.transfer_lines, inventory.transfers, orders.customers, orders.discount_customers, orders.discount_uses, orders.discounts, orders.figures_policy, orders.order_lines, orders.orders, orders.product_days, orders.return_lines, orders.returns, orders.saga_moves, orders.sagas, orders.sales_days, orders.sales_facts, orders.sales_facts_now, payments.attempts, payments.chargebacks, payments.ledger, payments.payments, payments.reconciliations, platform.consumer_offsets, platform.dead_letters, platform.idempotency, platform.inbox, platform.log_heads to fn_watch_invariants;
+grant select, insert on platform.outbox to fn_watch_invariants;
+grant select, insert, update on platform.checks, platform.findings, platform.streams to fn_watch_invariants;
+create policy emit_watch_invariants on platform.outbox for insert to fn_watch_invariants with check (type in ('shop.platform.invariant.restored.v1', 'shop.platform.invariant.violated.v1'));
+create policy read_watch_invariants on platform.idempotency for select to fn_watch_invariants using (true);
+create policy read_watch_invariants on platform.inbox for select to fn_watch_invariants using (true);
+create policy read_watch_invariants on platform.outbox for select to fn_watch_invariants using (true);
 drop function pg_temp.ensure_member, pg_temp.ensure_role, pg_temp.ensure;

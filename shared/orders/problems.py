@@ -72,3 +72,15 @@ class NoSteering(Problem, status=409, title="Nothing of the kind can be done whe
 class SagaHasMoved(Problem, status=409, title="The saga has moved on from the state that was seen"):
     order_id: UUID
     state_now: str
+
+
+class NoSuchCategory(Problem, status=422, title="There is no such category"):
+    category: str
+
+
+class UnknownTimeZone(Problem, status=422, title="There is no such time zone"):
+    time_zone: str
+
+
+class TooManyFigures(Problem, status=422, title="These are too many figures for one answer: ask for less time"):
+    most: int

@@ -32,3 +32,25 @@ class BreakerClosed(
 
     name: str
     opened_at: datetime
+
+
+class InvariantViolated(
+    Event, type="shop.platform.invariant.violated.v1", topic="shop.platform", key="name", subject="invariant/{name}"
+):
+    """The books disagree, and did so a minute before: GET /v1/invariants/history has examples."""
+
+    name: str
+    sentence: str
+    violations: int
+    first_seen: datetime
+
+
+class InvariantRestored(
+    Event, type="shop.platform.invariant.restored.v1", topic="shop.platform", key="name", subject="invariant/{name}"
+):
+    """The books agree again."""
+
+    name: str
+    sentence: str
+    first_seen: datetime
+    last_seen: datetime

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import text
 
 from shared.inventory.queries import FITS, standings
+from shared.orders.queries import PRODUCTS, TOTALS
 
 
 class Check(NamedTuple):
@@ -372,6 +373,59 @@ CHECKS = (
         """,
     ),
     Check(
+        "figures_equal_books",
+        "The figures of sales are what the books say of every order and refund that was counted, and none is left out.",
+        # What a function has still to be told of, it has not counted yet.
+        """
+        select order_id, kind, n.day, n.amount_minor, f.day as counted_on, f.amount_minor as counted_minor
+        from orders.sales_facts_now n full join orders.sales_facts f using (order_id, kind, id)
+        where (n.day, n.currency, n.amount_minor, n.units) is distinct from (f.day, f.currency, f.amount_minor, f.units)
+          and not (f.id is null and exists (
+            select from platform.outbox o
+            join unnest(cast(:consumers as text[]), cast(:types as text[])) as t (consumer, type)
+              on t.consumer = 'count-figures' and t.type = o.type
+            where o.key = order_id::text and not exists (
+              select from platform.inbox i
+              where i.consumer = 'count-figures' and i.source = o.source and i.event_id = o.id)))
+        """,
+    ),
+    Check(
+        "figures_equal_facts",
+        "The sums of every day are those of what was counted.",
+        f"""
+        select day, currency, country, kind, reason as what, n.amount_minor, d.amount_minor as summed_up
+        from ({TOTALS.format(facts="orders.sales_facts")}) n
+        full join orders.sales_days d using (day, currency, country, kind, reason)
+        where (n.facts, n.amount_minor, n.units) is distinct from (d.facts, d.amount_minor, d.units)
+        union all
+        select day, currency, country, kind, sku, n.amount_minor, d.amount_minor
+        from ({PRODUCTS.format(facts="orders.sales_facts")}) n
+        full join orders.product_days d using (day, currency, country, category, sku, kind)
+        where (n.amount_minor, n.units) is distinct from (d.amount_minor, d.units)
+        """,  # noqa: S608 - of constants
+    ),
+    Check(
+        "net_sales_equal_payments",
+        "What was sold, less what was cancelled and refunded, is the money that the payments have kept.",
+        # Of an order whose money is still to be taken, nothing is kept yet.
+        """
+        select order_id, f.net_minor, p.captured_minor, p.refunded_minor
+        from (
+          select order_id, sum(case kind when 'sale' then amount_minor else -amount_minor end) as net_minor
+          from orders.sales_facts where kind in ('sale', 'cancellation', 'short', 'refund') group by order_id
+        ) f
+        join orders.orders o on o.id = order_id
+        join orders.sagas s using (order_id)
+        left join payments.payments p using (order_id)
+        where (o.status in ('completed', 'cancelled') or o.status = 'confirmed' and s.payment = 'captured')
+          and f.net_minor <> coalesce(p.captured_minor - p.refunded_minor, 0)
+          and not exists (
+            select from orders.sales_facts_now n
+            left join orders.sales_facts c on (c.order_id, c.kind, c.id) = (n.order_id, n.kind, n.id)
+            where n.order_id = f.order_id and c.id is null)
+        """,
+    ),
+    Check(
         "totals_equal_lines",
         "An order's total is the sum of its lines and its shipping, and so are its parts.",
         """
@@ -593,12 +647,16 @@ select count(set_config(name, setting, true)) from (values
   ('work_mem', '64MB'), ('enable_nestloop', 'off'), ('jit', 'off'), ('statement_timeout', '15s')) as s (name, setting)
 """)
 
-REPORT = text(
-    "\nunion all\n".join(
-        f"""
+
+def _report(n: int, check: Check) -> str:
+    return f"""
 select {n} as n, count(*) as violations,
   coalesce(jsonb_agg(to_jsonb(found) - 'n_') filter (where n_ <= {MOST_EXAMPLES}), '[]') as examples
 from (select *, row_number() over () as n_ from ({check.sql}) as rows) as found"""  # noqa: S608 - the table above
-        for n, check in enumerate(CHECKS)
-    )
-)
+
+
+REPORT = text("\nunion all\n".join(_report(n, check) for n, check in enumerate(CHECKS)))
+"""All checks on one snapshot."""
+
+REPORTS = {check.name: text(_report(n, check)) for n, check in enumerate(CHECKS)}
+"""Each by itself: one snapshot, too, as each is about one thing."""

@@ -56,6 +56,32 @@ log_heads = Table(
     Column("next_offset", BigInteger, nullable=False),
 )
 
+checks = Table(
+    "checks",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("added_at", DateTime(timezone=True), nullable=False),
+    Column("next_at", DateTime(timezone=True), nullable=False),
+    Column("checked_at", DateTime(timezone=True)),
+    Column("took_ms", Integer),
+    Column("violations", BigInteger, nullable=False),
+    Column("note", Text),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("first_seen", DateTime(timezone=True), nullable=False),
+    Column("last_seen", DateTime(timezone=True), nullable=False),
+    Column("told_at", DateTime(timezone=True)),
+    Column("gone_at", DateTime(timezone=True)),
+    Column("violations", BigInteger, nullable=False),
+    Column("most", BigInteger, nullable=False),
+    Column("examples", JSONB, nullable=False),
+)
+
 consumer_offsets = Table(
     "consumer_offsets",
     metadata,

@@ -113,19 +113,20 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`count` calls of a function by each of so many processes, from `tasks` tasks each."""
+    """`count` calls of a function by each of so many processes, from `tasks` tasks each, after `warm` of each task."""
 
     function: str
     calls: Calls
     count: int
     processes: int = 1
     tasks: int = 1
+    warm: int = WARM
 
 
 async def _work(settings: Settings, job: Job, number: int, begin: Barrier) -> Shift:
     runtime = Runtime.start(settings)
     target = endpoint(load(job.function), runtime)
-    warm = WARM * job.tasks
+    warm = job.warm * job.tasks
     calls = job.calls(number, job.count + warm)
     latencies = []
 

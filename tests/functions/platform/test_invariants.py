@@ -7,8 +7,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from functions.platform.check_invariants import Invariants, check_invariants, rules
+from functions import load_all
+from functions.platform.check_invariants import Invariants, check_invariants
 from infra.local.postgres import Cloned
+from shared.platform.checking import rules
 from shared.platform.invariants import CHECKS, REPORT
 from shared.runtime.db import compiled
 from shared.runtime.serve import Runtime, endpoint
@@ -49,6 +51,9 @@ from inventory.alerts a, inventory.alert_targets t where a.kind = 'low'""",
     "<used>": "insert into orders.discount_uses (code, order_id, amount_minor, used_at)",
     "<cancelled>": "(select order_id from orders.sagas where state = 'cancelled' order by order_id limit 1)",
 }
+
+OF_FIGURES = {"figures_equal_books", "figures_equal_facts", "net_sales_equal_payments"}
+"""They follow the books, also where the books are wrong."""
 
 BROKEN = [
     (
@@ -226,6 +231,36 @@ BROKEN = [
         "update orders.orders set refunded_minor = refunded_minor + 1 where recorded",
     ),
     (
+        "figures_equal_books",
+        """update orders.sales_facts set currency = 'EUR'; update orders.sales_days set currency = 'EUR';
+           update orders.product_days set currency = 'EUR'""",
+    ),
+    (
+        "figures_equal_books",
+        """delete from orders.sales_facts where kind = 'rejected' and reason = 'out_of_stock';
+           delete from orders.sales_days where kind = 'rejected' and reason = 'out_of_stock'""",
+    ),
+    (
+        "figures_equal_facts",
+        "update orders.sales_days set amount_minor = amount_minor + 1 where kind = 'sale'",
+    ),
+    (
+        "figures_equal_facts",
+        "delete from orders.product_days where kind = 'refund'",
+    ),
+    (
+        "net_sales_equal_payments",
+        """insert into payments.attempts (key, order_id, operation, refund_id, amount_minor, state, created_at,
+             finished_at)
+           values ('refund/ghost', <sold>, 'refund', gen_random_uuid(), 1, 'succeeded', now(), now());
+           insert into orders.sales_facts (id, kind, order_id, at, day, currency, country, reason, amount_minor, units)
+           select id, kind, order_id, at, '2000-01-01', currency, country, reason, amount_minor, units
+           from orders.sales_facts_now on conflict do nothing;
+           update payments.attempts set finished_at = '2000-01-01T12:00:00Z' where key = 'refund/ghost';
+           insert into orders.sales_days select day, currency, country, kind, reason, 1, amount_minor, units
+           from orders.sales_facts where day = '2000-01-01'""",
+    ),
+    (
         "totals_equal_lines",
         "update orders.orders set total_minor = total_minor + 1 where id = <cancelled>",
     ),
@@ -361,7 +396,7 @@ def owner(lived_in: tuple[Cloned, Settings]) -> Iterator[psycopg.Connection[Any]
 
 def broken_by(connection: psycopg.Connection[Any]) -> dict[str, list[dict[str, Any]]]:
     statement = compiled(REPORT)
-    rows = connection.execute(statement.sql, statement.bound(rules())).fetchall()
+    rows = connection.execute(statement.sql, statement.bound(rules(load_all().values()))).fetchall()
     assert len(rows) == len(CHECKS)
     return {CHECKS[n].name: examples for n, violations, examples in rows if violations}
 
@@ -385,7 +420,8 @@ def test_what_is_broken_is_told_by_its_own_check(owner: psycopg.Connection[Any],
         sql = sql.replace(word, meaning)
     owner.execute(sql)
 
-    assert set(broken_by(owner)) == {check}
+    told = set(broken_by(owner))
+    assert told - (set() if check in OF_FIGURES else OF_FIGURES) == {check}
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import tempfile
 import time
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,7 +72,14 @@ async def kn_shop(settings: Settings, tmp_path: Path) -> AsyncIterator[Commanded
 
 @pytest.fixture(scope="session")
 def shop_url() -> Iterator[str]:
-    """The address of a shop with an embedded Postgres and the demo's products, ended after the session's tests."""
+    """The address of a shop that is ended after the session's tests."""
+    with whole_shop() as url:
+        yield url
+
+
+@contextmanager
+def whole_shop() -> Iterator[str]:
+    """The address of a shop with an embedded Postgres and the demo's products."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,7 +1,7 @@
 """The report adds up, or says what does not."""
 
 from infra.cli.plan import plan
-from infra.cli.report import Report, Tally, pounds
+from infra.cli.report import Books, Report, Tally, pounds
 from infra.cli.retail import read
 from tests.infra.cli.test_retail import SAMPLE
 
@@ -46,7 +46,7 @@ def test_the_object_for_programs() -> None:
 
 def test_what_adds_up_has_no_faults() -> None:
     tally = replayed()
-    books = {"sales_minor_by_month": dict(tally.sales), "refunds_minor_by_month": dict(tally.refunds)}
+    books = Books("Europe/London", dict(tally.sales), dict(tally.refunds))
 
     report = Report(tally, read(SAMPLE), 0, books)
 
