@@ -25,6 +25,7 @@ customers = Table(
     Column("country", Text),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("erased_at", DateTime(timezone=True)),
 )
 
 orders = Table(
@@ -101,6 +102,7 @@ sagas = Table(
     Column("tries", JSONB, nullable=False),
     Column("stuck", Text),
     Column("action_url", Text),
+    Column("moves_forgotten_at", DateTime(timezone=True)),
 )
 
 saga_moves = Table(
