@@ -137,6 +137,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_return_goods',
   'fn_rotate_alert_secret',
   'fn_search_ledger',
+  'fn_search_orders',
   'fn_search_products',
   'fn_send_alerts',
   'fn_send_test_alert',
@@ -468,7 +469,7 @@ grant usage on schema inventory to fn_list_locations;
 grant select on inventory.locations to fn_list_locations;
 -- orders/list_my_orders
 grant usage on schema orders to fn_list_my_orders;
-grant select on orders.orders, orders.sagas to fn_list_my_orders;
+grant select on orders.order_lines, orders.orders, orders.sagas to fn_list_my_orders;
 -- payments/list_payments
 grant usage on schema payments to fn_list_payments;
 grant select on payments.payments to fn_list_payments;
@@ -630,6 +631,9 @@ grant select, insert, update, delete on inventory.alert_secrets to fn_rotate_ale
 -- inventory/search_ledger
 grant usage on schema inventory to fn_search_ledger;
 grant select on inventory.ledger, inventory.locations to fn_search_ledger;
+-- orders/search_orders
+grant usage on schema orders to fn_search_orders;
+grant select on orders.customers, orders.order_lines, orders.orders, orders.sagas to fn_search_orders;
 -- catalog/search_products
 grant usage on schema catalog, platform to fn_search_products;
 grant select on catalog.categories, catalog.listings, catalog.products, catalog.search_entries, catalog.stock, catalog.words to fn_search_products;

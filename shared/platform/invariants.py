@@ -395,7 +395,9 @@ CHECKS = (
           or m.last and (m.to_state, m.position) <> (s.state, s.moves)
         union all
         select s.order_id, 0, null, s.state, null
-        from orders.sagas s where not exists (select from orders.saga_moves m where m.order_id = s.order_id)
+        from orders.sagas s
+        where (s.moves_forgotten_at is null)
+          = not exists (select from orders.saga_moves m where m.order_id = s.order_id)
         """,
     ),
     Check(
