@@ -55,8 +55,10 @@ class AddressesView(View):
     emits=[OrderAddressChanged],
 )
 async def change_address(request: ChangeAddress, work: Work) -> AddressesView:
-    """Tax and shipping were reckoned for the country that it was placed for, so that must stay: cancel it, and place it
-    anew. Within the country nothing is reckoned anew.
+    """Nothing is reckoned anew: what is to be paid stays.
+
+    Tax and shipping are those of the country that it was placed for, so that must stay too: for another country, cancel
+    the order and place it anew.
 
     Raises UnknownOrder; OtherCountry; CannotChangeAddress when it has ended, or a shipment has begun.
     """

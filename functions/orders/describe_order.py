@@ -16,7 +16,7 @@ from shared.runtime import Request, Work, http
 class DescribeOrder(Request):
     """`order` is its id or its number."""
 
-    order: Annotated[str, Field(max_length=36, examples=["7Z3KD-0QX8M"])]
+    order: Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{1,36}$", examples=["7Z3KD-0QX8M"])]
 
 
 @http(
@@ -30,6 +30,6 @@ class DescribeOrder(Request):
 async def describe_order(request: DescribeOrder, work: Work) -> OrderRecord:
     """Events are told for 30 days, moves and acts for as long as they are kept; payment tokens never.
 
-    Raises UnknownOrder.
+    Raises UnknownOrder, UnknownNumber.
     """
     return await read_record(work, request.order)

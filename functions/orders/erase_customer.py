@@ -41,8 +41,9 @@ class ErasedView(View):
     writes=[customers, orders, erasable_notes, idempotency, audit],
 )
 async def erase_customer(request: EraseCustomer, work: Work) -> ErasedView:
-    """Addresses, e-mail, name, country, payment tokens and the text of notes go; orders, lines, totals, payments and
-    the customer's id stay. What was erased before is left alone.
+    """Addresses, e-mail, name, payment tokens and the text of notes go; the rest stays, with the customer's id.
+
+    Orders, lines, totals and payments are the books. What was erased before is left alone.
 
     Raises UnknownCustomer; OrdersStillOpen, and then nothing is erased.
     """

@@ -33,8 +33,9 @@ class ErasedGuestView(View):
     writes=[orders, erasable_notes, idempotency, audit],
 )
 async def erase_guest(request: EraseGuest, work: Work) -> ErasedGuestView:
-    """Orders of customers with an id are left to the erasure of that customer. An address that is nobody's has no
-    orders, and that is no fault: it may have been erased before.
+    """Orders of customers with an id are left to the erasure of that customer.
+
+    An address that is nobody's has no orders, and that is no fault: it may have been erased before.
 
     Raises OrdersStillOpen, and then nothing is erased.
     """

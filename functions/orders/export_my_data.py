@@ -1,5 +1,6 @@
 """Give customers all that the shop keeps of them (ORD-013)."""
 
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -58,11 +59,10 @@ async def export_my_data(work: Work) -> Annotated[Stream, "application/x-ndjson"
 
     Cards are the payment provider's to tell of: the shop keeps none.
     """
-    return Stream("application/x-ndjson", _piece, "my-data.ndjson")
+    return Stream("application/x-ndjson", partial(_piece, work.caller.subject), "my-data.ndjson")
 
 
-async def _piece(after: UUID | None, work: Work) -> tuple[bytes, UUID | None]:
-    subject = work.caller.subject
+async def _piece(subject: str, after: UUID | None, work: Work) -> tuple[bytes, UUID | None]:
     said: list[str] = []
     if after is None:
         said.append('{"customer": ' + await work.db.value(CUSTOMER, subject=subject) + "}")

@@ -48,13 +48,15 @@ class ExportOrders(DeskFilter):
     writes=[audit],
 )
 async def export_orders(request: ExportOrders, work: Work) -> Annotated[Stream, "text/csv"]:
-    """Newest first, of any number; amounts in minor units. What a spreadsheet would take for a formula has an
-    apostrophe before it. An order that changes meanwhile is written as it was or as it is. Who had it is kept.
+    """Newest first, of any number; amounts in minor units. Who had it is kept.
+
+    What a spreadsheet would take for a formula has an apostrophe before it. An order that changes meanwhile is written
+    as it was or as it is.
     """
     personal = {"email", "customer_id"}
     asked = request.model_dump(mode="json", exclude_defaults=True)
     told = {name: "given" if name in personal else value for name, value in asked.items()}
-    await record(work, "orders.exported", **told)
+    await record(work, "orders.exported", asked=told)
     return Stream(f"{CSV}; charset=utf-8", partial(_piece, request), f"{request.rows}.csv")
 
 

@@ -63,9 +63,10 @@ class Place(NamedTuple):
     reads=[orders, outbox],
 )
 async def follow_order(request: FollowOrder, work: Work) -> Annotated[Stream, "text/event-stream"]:
-    """From its beginning, or after the event that was had last. Each event has its type as name, and as `id` how far the
-    reader is now. The stream ends itself after a minute: come again, with that id, and nothing is missed. An event may
-    be told for 30 days.
+    """From its beginning, or after the event that was had last; told as soon as it happens, and for 30 days.
+
+    Each event has its type as name, and as `id` how far the reader is now. The stream ends itself after a minute: come
+    again, with that id, and nothing is missed.
 
     Raises UnknownOrder, also for an order that is somebody else's.
     """

@@ -47,7 +47,7 @@ delete from orders.saga_moves m using old where m.order_id = old.order_id
     writes=[orders, erasable_notes, idempotency, sagas, old_saga_moves],
 )
 async def forget_personal_data(work: Work) -> None:
-    """As the retention says, which at first forgets nothing. At most 500 orders at a tick; the rest goes at the next."""
+    """As the retention says, which at first forgets nothing. Takes 500 orders at a tick; the rest goes at the next."""
     kept = await read_retention(work)
     if kept.personal_data_days or kept.unsold_personal_data_days:
         before, unsold_before = (

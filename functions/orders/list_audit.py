@@ -14,7 +14,7 @@ from shared.vocabulary import Moment
 
 
 class ListAudit(Paged):
-    """`action` is one, such as `order.noted`, or all of a kind by their beginning: `order.`"""
+    """`action` is one, such as `order.noted`, or the beginning that all of a kind have, such as `order`."""
 
     order_id: UUID | None = None
     actor: Annotated[str, Field(min_length=1, max_length=255)] | None = None

@@ -22,8 +22,8 @@ class TagOrder(Request):
     """A tag in both stays."""
 
     order_id: UUID
-    add: Annotated[list[Tag], Field(max_length=AT_MOST)] = []
-    remove: Annotated[list[Tag], Field(max_length=AT_MOST)] = []
+    add: Annotated[tuple[Tag, ...], Field(max_length=AT_MOST)] = ()
+    remove: Annotated[tuple[Tag, ...], Field(max_length=AT_MOST)] = ()
 
 
 class TagsView(View):

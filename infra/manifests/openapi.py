@@ -80,7 +80,7 @@ HEADERS: dict[str, Schema] = {
         "name": "Last-Event-ID",
         "in": "header",
         "required": False,
-        "description": "The `id` of the last event that was had: the stream goes on after it (HTML, server-sent events).",
+        "description": "The `id` of the last event that was had: the stream goes on after it (HTML, 9.2.4).",
         "schema": {"type": "string", "maxLength": 255},
         "example": "orders=2;payments=1",
     },

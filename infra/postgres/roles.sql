@@ -52,6 +52,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_cancel_order',
   'fn_cancel_transfer',
   'fn_capture_payment',
+  'fn_change_address',
   'fn_check_availability',
   'fn_check_invariants',
   'fn_check_stock',
@@ -60,6 +61,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_commit_hold',
   'fn_compare_payments',
   'fn_compensate_saga',
+  'fn_complete_order',
   'fn_count_sales',
   'fn_create_alert_target',
   'fn_create_category',
@@ -69,17 +71,25 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_delete_alert_target',
   'fn_delete_category',
   'fn_delete_product',
+  'fn_describe_order',
   'fn_drive_sagas',
+  'fn_erase_customer',
+  'fn_erase_guest',
   'fn_expire_holds',
   'fn_explain_stock',
+  'fn_export_my_data',
+  'fn_export_orders',
   'fn_export_products',
   'fn_extend_hold',
+  'fn_follow_order',
   'fn_forget_old_alerts',
   'fn_forget_old_rows',
+  'fn_forget_personal_data',
   'fn_forget_provider_events',
   'fn_get_alert_delivery',
   'fn_get_alert_target',
   'fn_get_category',
+  'fn_get_customer',
   'fn_get_hold',
   'fn_get_location',
   'fn_get_order',
@@ -87,6 +97,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_get_past_stock',
   'fn_get_payment',
   'fn_get_product',
+  'fn_get_retention',
   'fn_get_saga',
   'fn_get_sales_figures',
   'fn_get_stock',
@@ -101,7 +112,9 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_list_alert_deliveries',
   'fn_list_alert_targets',
   'fn_list_alerts',
+  'fn_list_audit',
   'fn_list_categories',
+  'fn_list_customers',
   'fn_list_dead_letters',
   'fn_list_holds',
   'fn_list_ledger',
@@ -113,8 +126,10 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_list_shortfalls',
   'fn_list_transfers',
   'fn_measure_payments',
+  'fn_measure_reviews',
   'fn_measure_stock',
   'fn_move_category',
+  'fn_note_order',
   'fn_open_location',
   'fn_pay_order',
   'fn_place_order',
@@ -131,10 +146,12 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_refund_payment',
   'fn_release_hold',
   'fn_release_hold_part',
+  'fn_release_order',
   'fn_replay_dead_letters',
   'fn_resolve_unknown_payments',
   'fn_retry_saga',
   'fn_return_goods',
+  'fn_review_order',
   'fn_rotate_alert_secret',
   'fn_search_ledger',
   'fn_search_orders',
@@ -146,11 +163,13 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_set_hold_expiry',
   'fn_set_item_policy',
   'fn_set_level_policy',
+  'fn_set_retention',
   'fn_set_stock_level',
   'fn_settle_refund',
   'fn_ship_hold',
   'fn_skip_saga_step',
   'fn_suggest_searches',
+  'fn_tag_order',
   'fn_track_stock',
   'fn_update_alert_target',
   'fn_update_category',
@@ -229,6 +248,12 @@ grant insert on platform.outbox to fn_capture_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_capture_payment;
 grant select, insert, update on payments.attempts, payments.breakers, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_capture_payment;
 create policy emit_capture_payment on platform.outbox for insert to fn_capture_payment with check (type in ('shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.unknown.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
+-- orders/change_address
+grant usage on schema orders, platform to fn_change_address;
+grant insert on platform.outbox to fn_change_address;
+grant select, insert on orders.audit to fn_change_address;
+grant select, insert, update on orders.orders, platform.streams to fn_change_address;
+create policy emit_change_address on platform.outbox for insert to fn_change_address with check (type in ('shop.orders.order.address_changed.v1'));
 -- inventory/check_availability
 grant usage on schema inventory, platform to fn_check_availability;
 grant select on inventory.items to fn_check_availability;
@@ -270,6 +295,13 @@ grant insert on platform.outbox to fn_compensate_saga;
 grant select, insert on orders.audit, orders.saga_moves to fn_compensate_saga;
 grant select, insert, update on orders.orders, orders.sagas, platform.idempotency, platform.streams to fn_compensate_saga;
 create policy emit_compensate_saga on platform.outbox for insert to fn_compensate_saga with check (type in ('shop.inventory.release.v1', 'shop.orders.order.cancelling.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
+-- orders/complete_order
+grant usage on schema orders, payments, platform to fn_complete_order;
+grant insert on platform.outbox to fn_complete_order;
+grant select on orders.order_lines, payments.payments to fn_complete_order;
+grant select, insert on orders.audit to fn_complete_order;
+grant select, insert, update on orders.orders, orders.sagas, platform.streams to fn_complete_order;
+create policy emit_complete_order on platform.outbox for insert to fn_complete_order with check (type in ('shop.orders.order.completed.v1'));
 -- catalog/count_sales
 grant usage on schema catalog, orders, platform to fn_count_sales;
 grant select on orders.order_lines to fn_count_sales;
@@ -320,6 +352,11 @@ grant select on catalog.variants to fn_delete_product;
 grant select, insert, update on platform.streams to fn_delete_product;
 grant select, insert, update, delete on catalog.products to fn_delete_product;
 create policy emit_delete_product on platform.outbox for insert to fn_delete_product with check (type in ('shop.catalog.product.deleted.v1'));
+-- orders/describe_order
+grant usage on schema orders, payments, platform to fn_describe_order;
+grant select on orders.audit, orders.notes, orders.order_lines, orders.orders, orders.saga_moves, orders.sagas, payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.outbox to fn_describe_order;
+create policy read_describe_order on platform.attempts for select to fn_describe_order using (true);
+create policy read_describe_order on platform.outbox for select to fn_describe_order using (true);
 -- orders/drive_sagas
 grant usage on schema orders, platform to fn_drive_sagas;
 grant insert on platform.outbox to fn_drive_sagas;
@@ -327,6 +364,16 @@ grant select on orders.order_lines, orders.orders to fn_drive_sagas;
 grant select, insert on orders.saga_moves to fn_drive_sagas;
 grant select, insert, update on orders.sagas, platform.streams to fn_drive_sagas;
 create policy emit_drive_sagas on platform.outbox for insert to fn_drive_sagas with check (type in ('shop.inventory.commit.v1', 'shop.inventory.extend.v1', 'shop.inventory.hold.v1', 'shop.inventory.release.v1', 'shop.orders.saga.stuck.v1', 'shop.payments.authorize.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
+-- orders/erase_customer
+grant usage on schema orders, platform to fn_erase_customer;
+grant select, insert on orders.audit to fn_erase_customer;
+grant select, insert, update on orders.customers, orders.notes, orders.orders, platform.idempotency to fn_erase_customer;
+create policy write_erase_customer on platform.idempotency to fn_erase_customer using (true) with check (true);
+-- orders/erase_guest
+grant usage on schema orders, platform to fn_erase_guest;
+grant select, insert on orders.audit to fn_erase_guest;
+grant select, insert, update on orders.notes, orders.orders, platform.idempotency to fn_erase_guest;
+create policy write_erase_guest on platform.idempotency to fn_erase_guest using (true) with check (true);
 -- inventory/expire_holds
 grant usage on schema inventory, platform to fn_expire_holds;
 grant insert on platform.outbox to fn_expire_holds;
@@ -336,6 +383,15 @@ create policy emit_expire_holds on platform.outbox for insert to fn_expire_holds
 -- inventory/explain_stock
 grant usage on schema inventory to fn_explain_stock;
 grant select on inventory.hold_lines, inventory.holds, inventory.items, inventory.ledger, inventory.locations, inventory.stock, inventory.transfer_lines, inventory.transfers to fn_explain_stock;
+-- orders/export_my_data
+grant usage on schema orders, platform to fn_export_my_data;
+grant select on orders.customers, orders.notes, orders.order_lines, orders.orders, orders.returns to fn_export_my_data;
+grant select, insert, update on platform.rate_limits to fn_export_my_data;
+-- orders/export_orders
+grant usage on schema orders, platform to fn_export_orders;
+grant select on orders.customers, orders.order_lines, orders.orders, orders.sagas to fn_export_orders;
+grant select, insert on orders.audit to fn_export_orders;
+grant select, insert, update on platform.rate_limits to fn_export_orders;
 -- catalog/export_products
 grant usage on schema catalog, platform to fn_export_products;
 grant select on catalog.categories, catalog.products, catalog.variants to fn_export_products;
@@ -346,6 +402,11 @@ grant insert on platform.outbox to fn_extend_hold;
 grant select, insert on platform.inbox to fn_extend_hold;
 grant select, insert, update on inventory.holds, platform.attempts, platform.dead_letters, platform.streams to fn_extend_hold;
 create policy emit_extend_hold on platform.outbox for insert to fn_extend_hold with check (type in ('shop.inventory.hold.committed.v1', 'shop.inventory.hold.expired.v1', 'shop.inventory.hold.extended.v1'));
+-- orders/follow_order
+grant usage on schema orders, platform to fn_follow_order;
+grant select on orders.orders, platform.outbox to fn_follow_order;
+grant select, insert, update on platform.rate_limits to fn_follow_order;
+create policy read_follow_order on platform.outbox for select to fn_follow_order using (true);
 -- inventory/forget_old_alerts
 grant usage on schema inventory to fn_forget_old_alerts;
 grant select, insert, update, delete on inventory.alert_deliveries, inventory.alerts to fn_forget_old_alerts;
@@ -363,6 +424,12 @@ create policy read_forget_old_rows on platform.idempotency for select to fn_forg
 create policy read_forget_old_rows on platform.inbox for select to fn_forget_old_rows using (true);
 create policy read_forget_old_rows on platform.outbox for select to fn_forget_old_rows using (true);
 create policy read_forget_old_rows on platform.rate_limits for select to fn_forget_old_rows using (true);
+-- orders/forget_personal_data
+grant usage on schema orders, platform to fn_forget_personal_data;
+grant select on orders.retention to fn_forget_personal_data;
+grant select, insert, update on orders.notes, orders.orders, orders.sagas, platform.idempotency to fn_forget_personal_data;
+grant select, insert, update, delete on orders.saga_moves to fn_forget_personal_data;
+create policy write_forget_personal_data on platform.idempotency to fn_forget_personal_data using (true) with check (true);
 -- payments/forget_provider_events
 grant usage on schema payments to fn_forget_provider_events;
 grant select, insert, update, delete on payments.provider_events to fn_forget_provider_events;
@@ -375,6 +442,9 @@ grant select on inventory.alert_targets to fn_get_alert_target;
 -- catalog/get_category
 grant usage on schema catalog to fn_get_category;
 grant select on catalog.categories, catalog.search_entries to fn_get_category;
+-- orders/get_customer
+grant usage on schema orders to fn_get_customer;
+grant select on orders.customers, orders.orders to fn_get_customer;
 -- inventory/get_hold
 grant usage on schema inventory to fn_get_hold;
 grant select on inventory.hold_lines, inventory.hold_parts, inventory.holds to fn_get_hold;
@@ -396,6 +466,9 @@ grant select on payments.attempts, payments.chargebacks, payments.ledger, paymen
 -- catalog/get_product
 grant usage on schema catalog to fn_get_product;
 grant select on catalog.categories, catalog.listings, catalog.products, catalog.stock, catalog.variants to fn_get_product;
+-- orders/get_retention
+grant usage on schema orders to fn_get_retention;
+grant select on orders.retention to fn_get_retention;
 -- orders/get_saga
 grant usage on schema orders to fn_get_saga;
 grant select on orders.orders, orders.saga_moves, orders.sagas to fn_get_saga;
@@ -452,9 +525,15 @@ grant select on inventory.alert_targets to fn_list_alert_targets;
 -- inventory/list_alerts
 grant usage on schema inventory to fn_list_alerts;
 grant select on inventory.alert_watches, inventory.alerts to fn_list_alerts;
+-- orders/list_audit
+grant usage on schema orders to fn_list_audit;
+grant select on orders.audit, orders.orders to fn_list_audit;
 -- catalog/list_categories
 grant usage on schema catalog to fn_list_categories;
 grant select on catalog.categories, catalog.search_entries to fn_list_categories;
+-- orders/list_customers
+grant usage on schema orders to fn_list_customers;
+grant select on orders.customers to fn_list_customers;
 -- platform/list_dead_letters
 grant usage on schema platform to fn_list_dead_letters;
 grant select on platform.dead_letters to fn_list_dead_letters;
@@ -488,6 +567,9 @@ grant select on inventory.transfer_lines, inventory.transfers to fn_list_transfe
 -- payments/measure_payments
 grant usage on schema payments to fn_measure_payments;
 grant select on payments.attempts, payments.breakers, payments.chargebacks, payments.comparisons, payments.differences to fn_measure_payments;
+-- orders/measure_reviews
+grant usage on schema orders to fn_measure_reviews;
+grant select on orders.audit, orders.orders to fn_measure_reviews;
 -- inventory/measure_stock
 grant usage on schema inventory to fn_measure_stock;
 grant select on inventory.alert_deliveries, inventory.holds, inventory.items, inventory.locations, inventory.stock, inventory.transfers to fn_measure_stock;
@@ -497,6 +579,11 @@ grant insert on platform.outbox to fn_move_category;
 grant select, insert, update on platform.streams to fn_move_category;
 grant select, insert, update, delete on catalog.categories to fn_move_category;
 create policy emit_move_category on platform.outbox for insert to fn_move_category with check (type in ('shop.catalog.category.moved.v1'));
+-- orders/note_order
+grant usage on schema orders, platform to fn_note_order;
+grant select on orders.orders to fn_note_order;
+grant select, insert on orders.audit, orders.notes to fn_note_order;
+grant select, insert, update on platform.idempotency to fn_note_order;
 -- inventory/open_location
 grant usage on schema inventory, platform to fn_open_location;
 grant insert on platform.outbox to fn_open_location;
@@ -598,6 +685,12 @@ grant select on inventory.locations to fn_release_hold_part;
 grant select, insert on inventory.hold_parts, platform.inbox to fn_release_hold_part;
 grant select, insert, update on inventory.hold_lines, inventory.holds, inventory.items, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_release_hold_part;
 create policy emit_release_hold_part on platform.outbox for insert to fn_release_hold_part with check (type in ('shop.inventory.hold.part_released.v1', 'shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shortfall.v1'));
+-- orders/release_order
+grant usage on schema orders, platform to fn_release_order;
+grant insert on platform.outbox to fn_release_order;
+grant select, insert on orders.audit to fn_release_order;
+grant select, insert, update on orders.orders, platform.streams to fn_release_order;
+create policy emit_release_order on platform.outbox for insert to fn_release_order with check (type in ('shop.orders.order.review_ended.v1'));
 -- platform/replay_dead_letters
 grant usage on schema platform to fn_replay_dead_letters;
 grant select, insert on platform.outbox to fn_replay_dead_letters;
@@ -624,6 +717,12 @@ grant insert on platform.outbox to fn_return_goods;
 grant select, insert on orders.returns to fn_return_goods;
 grant select, insert, update on orders.order_lines, orders.orders, orders.return_lines, platform.idempotency, platform.streams to fn_return_goods;
 create policy emit_return_goods on platform.outbox for insert to fn_return_goods with check (type in ('shop.payments.refund.v1'));
+-- orders/review_order
+grant usage on schema orders, platform to fn_review_order;
+grant insert on platform.outbox to fn_review_order;
+grant select, insert on orders.audit to fn_review_order;
+grant select, insert, update on orders.orders, platform.streams to fn_review_order;
+create policy emit_review_order on platform.outbox for insert to fn_review_order with check (type in ('shop.orders.order.review_started.v1'));
 -- inventory/rotate_alert_secret
 grant usage on schema inventory to fn_rotate_alert_secret;
 grant select, insert, update on inventory.alert_targets to fn_rotate_alert_secret;
@@ -670,6 +769,10 @@ grant insert on platform.outbox to fn_set_level_policy;
 grant select on inventory.hold_lines, inventory.holds, inventory.locations to fn_set_level_policy;
 grant select, insert, update on inventory.items, inventory.stock, platform.streams to fn_set_level_policy;
 create policy emit_set_level_policy on platform.outbox for insert to fn_set_level_policy with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shortfall.v1'));
+-- orders/set_retention
+grant usage on schema orders to fn_set_retention;
+grant select, insert on orders.audit to fn_set_retention;
+grant select, insert, update on orders.retention to fn_set_retention;
 -- inventory/set_stock_level
 grant usage on schema inventory, platform to fn_set_stock_level;
 grant insert on platform.outbox to fn_set_stock_level;
@@ -698,6 +801,10 @@ create policy emit_skip_saga_step on platform.outbox for insert to fn_skip_saga_
 grant usage on schema catalog, platform to fn_suggest_searches;
 grant select on catalog.categories, catalog.products, catalog.search_entries, catalog.words to fn_suggest_searches;
 grant select, insert, update on platform.rate_limits to fn_suggest_searches;
+-- orders/tag_order
+grant usage on schema orders to fn_tag_order;
+grant select, insert on orders.audit to fn_tag_order;
+grant select, insert, update on orders.orders to fn_tag_order;
 -- catalog/track_stock
 grant usage on schema catalog, platform to fn_track_stock;
 grant select on catalog.listings_now, catalog.products, catalog.sales, catalog.variants to fn_track_stock;

@@ -6,6 +6,10 @@ from uuid import UUID
 from shared.runtime import Problem
 
 
+class UnknownNumber(Problem, status=404, title="No order has this number"):
+    number: str
+
+
 class UnknownCustomer(Problem, status=404, title="The shop knows nothing of this customer"):
     customer_id: str
 

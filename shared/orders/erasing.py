@@ -49,10 +49,10 @@ where order_id = any(cast(:orders as uuid[])) and erased_at is null
 # A repeated request is answered by what is kept here: that shows the order as it was, but not whose it was. Keys that
 # are kept for longer than a day answer with nothing personal.
 ANSWERS = text("""
-with kept as (
+with kept as materialized (
   select function, principal, route, key, cast(convert_from(body, 'UTF8') as jsonb) as said
   from platform.idempotency
-  where function like 'fn\\_%order%' and expires_at < cast(:now as timestamptz) + interval '2 days'
+  where function like 'fn\\_%order%' and expires_at < now() + interval '2 days'
     and body <> '' and headers ->> 'content-type' = 'application/json'
 )
 update platform.idempotency i set body = convert_to((
@@ -61,7 +61,7 @@ update platform.idempotency i set body = convert_to((
 from kept k
 where (i.function, i.principal, i.route, i.key) = (k.function, k.principal, k.route, k.key)
   and jsonb_typeof(said) = 'object'
-  and coalesce(said ->> 'id', said ->> 'order_id') = any(cast(:orders as text[]))
+  and coalesce(said ->> 'order_id', said ->> 'id') = any(cast(:orders as text[]))
   and said ?| array['email', 'shipping_address', 'billing_address', 'text']
 """)
 
@@ -78,7 +78,7 @@ async def erase(work: Work, orders: Sequence[UUID]) -> None:
     ids = list(orders)
     await work.db.send(ORDERS, orders=ids, now=work.now)
     await work.db.send(NOTES, orders=ids, now=work.now)
-    await work.db.send(ANSWERS, orders=[str(one) for one in ids], now=work.now)
+    await work.db.send(ANSWERS, orders=[str(one) for one in ids])
 
 
 MOVING = frozenset({"pending", "awaiting_customer", "cancelling"})

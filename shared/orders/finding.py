@@ -32,8 +32,9 @@ WITHOUT_SALE = frozenset({"rejected", "expired", "cancelled"})
 
 
 class OrderFilter(Request):
-    """`status` and `fulfilment` may be repeated. Totals are in minor units, whatever the currency; `until` is left out
-    of the time from `since` on. `sku` finds orders with a line of it.
+    """`status` and `fulfilment` may be repeated; `sku` finds orders with a line of it.
+
+    Totals are in minor units, whatever the currency. Orders were placed at `since` or later, and before `until`.
     """
 
     status: Annotated[tuple[Status, ...], Field(max_length=len(STATUSES))] = ()

@@ -7,11 +7,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 
+from shared.orders.desk_problems import UnknownNumber
 from shared.orders.finding import COLUMNS, DeskSummary
 from shared.orders.problems import UnknownOrder
 from shared.orders.saga import WAITS_FOR, State
 from shared.orders.story import ACT, DEAD_LETTER, FAILURE, MOVE, NOTE, PAYMENT, TRACED_EVENT, story
-from shared.runtime import View, Work
+from shared.runtime import Work
 from shared.runtime.log import redacted
 from shared.vocabulary import Address
 
@@ -116,7 +117,7 @@ class OrderRecord(DeskSummary):
 
 
 async def read_record(work: Work, named: str) -> OrderRecord:
-    """By id or by number. Raises UnknownOrder."""
+    """By id or by number. Raises UnknownOrder, UnknownNumber."""
     order_id = await _id_of(work, named)
     sent = {name: work.db.enqueue(one, order_id=order_id) for name, one in (("lines", LINES), ("money", MONEY))}
     told = work.db.enqueue(STORY, order_id=order_id)
@@ -145,5 +146,5 @@ async def _id_of(work: Work, named: str) -> UUID:
     except ValueError:
         found: UUID | None = await work.db.value(WHICH, number=named)
         if found is None:
-            raise UnknownOrder(detail="No order has that number.", order_id=UUID(int=0)) from None
+            raise UnknownNumber(number=named) from None
         return found

@@ -1,4 +1,4 @@
-"""What happened to an order, told by the tables of those who did it: each part a select of at, kind, what, n, detail."""
+"""What happened to an order, told by the tables of those who did it: at, kind, what, n and detail of each."""
 
 # A retry or a dead letter in the log is the same event again: attempts and dead_letters tell of those.
 EVENTS_OF_ORDER = """
@@ -18,8 +18,9 @@ from events
 
 TRACED_EVENT = """
 select time as at, 'event' as kind, type as what, position as n, jsonb_build_object(
-  'id', id, 'source', source, 'topic', topic, 'sequence', sequence, 'correlation', correlationid, 'because', causationid,
-  'trace', split_part(traceparent, '-', 2), 'data', cast(convert_from(data, 'UTF8') as jsonb)) as detail
+  'id', id, 'source', source, 'topic', topic, 'sequence', sequence, 'correlation', correlationid,
+  'because', causationid, 'trace', split_part(traceparent, '-', 2),
+  'data', cast(convert_from(data, 'UTF8') as jsonb)) as detail
 from events
 """
 

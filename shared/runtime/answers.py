@@ -73,8 +73,8 @@ class Stream:
     first is read in the function's own unit of work, each other in a new one that only reads: so keep no `work`, and
     let a key be a sort key, as in pages. Pieces of some 100 kB are a good size. `filename` makes it a download.
 
-    With `pause_s` so many seconds pass before each piece after the first: for what is told as it happens. A piece may be
-    empty then, and the stream ends itself before the platform does.
+    With `pause_s` so many seconds pass before each piece after the first: for what is told as it happens. A piece may
+    be empty then, and the stream ends itself before the platform does.
     """
 
     content_type: str
