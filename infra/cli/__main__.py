@@ -15,6 +15,16 @@ from infra.cli.catalog import catalog
 from infra.cli.categories import category
 from infra.cli.commands import dead_letter, invariant, order, stock
 from infra.cli.connection import FAILED, Connection, connection_options, run
+from infra.cli.customers import customer
+from infra.cli.desk import (
+    complete_order,
+    describe_order,
+    list_audit,
+    note_order,
+    review_order,
+    search_orders,
+    tag_order,
+)
 from infra.cli.holds import hold
 from infra.cli.importer import Imported, Importer
 from infra.cli.locations import location as location_group
@@ -146,7 +156,17 @@ def _read(file: Path) -> Retail:
 
 product.add_command(import_products)
 product.add_command(export_products)
-order.add_command(cancel_order)
+for command in (
+    cancel_order,
+    search_orders,
+    describe_order,
+    note_order,
+    tag_order,
+    review_order,
+    complete_order,
+    list_audit,
+):
+    order.add_command(command)
 for command in (
     import_stock,
     set_stock,
@@ -159,8 +179,8 @@ for command in (
 ):
     stock.add_command(command)
 for noun in (
-    order, saga, payment, product, category, stock, location_group, transfer, hold, catalog, dead_letter, invariant,
-    alert,
+    order, customer, saga, payment, product, category, stock, location_group, transfer, hold, catalog, dead_letter,
+    invariant, alert,
 ):  # fmt: skip
     cli.add_command(noun)
 

@@ -72,8 +72,30 @@ def rows(count: int, seed: int = 1) -> Iterator[Rows]:
         deadline = str(at) if status == "pending" else NULL
         email = f"{customer(who[n])}@example.com"
         yield (
-            f"{key}\t{number_of(n)}\tR-{n}\t{customer(who[n])}\tt\t{at}\tGBP\t{total}\t{total}\ttok\t{status}\t1\t{at}"
-            f"\t{email}\t{address}\tGB\t{fulfilment}\t{tags}\t{review}\n",
+            "\t".join(
+                (
+                    str(key),
+                    number_of(n),
+                    f"R-{n}",
+                    customer(who[n]),
+                    "t",
+                    str(at),
+                    "GBP",
+                    str(total),
+                    str(total),
+                    "tok",
+                    status,
+                    "1",
+                    str(at),
+                    email,
+                    address,
+                    "GB",
+                    fulfilment,
+                    tags,
+                    review,
+                )
+            )
+            + "\n",
             "".join(
                 f"{key}\t{line + 1}\t{sku(what[n * LINES + line])}\tA thing\t1\t{price}\t{price}\n"
                 for line, price in enumerate(prices)
@@ -84,10 +106,26 @@ def rows(count: int, seed: int = 1) -> Iterator[Rows]:
                 for step, to in enumerate(WAY)
             ),
             "".join(
-                f"b-{n}-{step}\t/shop/orders/bench\tshop.orders.order.{what_happened}.v1\torder/{key}\tshop.orders\t0"
-                f'\t{key}\t{step + 1}\t{at}\tbench-{n}\tapplication/json\t{{"order_id": "{key}", "n": {step}}}'
-                f"\t{n * 3 + step}\t{at}\n"
-                for step, what_happened in enumerate(FACTS)
+                "\t".join(
+                    (
+                        f"b-{n}-{step}",
+                        "/shop/orders/bench",
+                        f"shop.orders.order.{fact}.v1",
+                        f"order/{key}",
+                        "shop.orders",
+                        "0",
+                        str(key),
+                        str(step + 1),
+                        str(at),
+                        f"bench-{n}",
+                        "application/json",
+                        f'{{"order_id": "{key}"}}',
+                        str(n * 3 + step),
+                        str(at),
+                    )
+                )
+                + "\n"
+                for step, fact in enumerate(FACTS)
             ),
         )
 

@@ -199,7 +199,8 @@ async def test_an_order_of_which_nothing_is_open_is_completed(run: Run, db: Book
         await run(complete_order, asked, caller=ADMIN)
     await db.run(
         """insert into payments.payments
-          (order_id, currency, amount_minor, authorized_minor, captured_minor, created_at, updated_at) values (%(id)s, 'GBP', 2590, 2590, 2590, now(), now())""",
+          (order_id, currency, amount_minor, authorized_minor, captured_minor, created_at, updated_at)
+        values (%(id)s, 'GBP', 2590, 2590, 2590, now(), now())""",
         id=order,
     )
     await be(db, order, fulfilment="shipping")
