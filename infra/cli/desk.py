@@ -164,7 +164,7 @@ def _sheet(found: Mapping[str, Any]) -> Iterable[str]:
     ]
     yield "\n".join(table([headings, *lines]))
     told = [
-        (item["at"], item["kind"], _what(item), str(item["detail"].get("trace") or "")[:8], _said(item))
+        (item["at"], item["kind"], _what(item), str(item["detail"].get("trace") or "")[:8], _said(item, found["id"]))
         for item in found["story"]
     ]
     yield "\n".join(table([("AT", "KIND", "WHAT", "TRACE", "DETAIL"), *told])) if told else ""
@@ -183,12 +183,12 @@ def _what(item: Mapping[str, Any]) -> str:
     return what.removeprefix("shop.") if item["kind"] == "event" else what
 
 
-def _said(item: Mapping[str, Any]) -> str:
+def _said(item: Mapping[str, Any], order_id: str) -> str:
     """What there is to say beside the name: of an event its data, without the order that all of it is about."""
     detail = {name: value for name, value in item["detail"].items() if name not in LEFT_OUT.get(item["kind"], ())}
     detail |= {name: value for name, value in detail.pop("data", {}).items() if name != "order_id"}
     parts = [f"{name}={value}" for name, value in detail.items() if value not in (None, "", [], {}, 0)]
-    text = " ".join(" ".join(parts).split())
+    text = " ".join(" ".join(parts).split()).replace(f"{order_id}/", "")
     return text if len(text) <= WIDTH else f"{text[: WIDTH - 3]}..."
 
 

@@ -1,6 +1,5 @@
 """Orders found by what is known of them, newest first, one keyset page at a time."""
 
-from collections.abc import Collection
 from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -29,6 +28,8 @@ STATUSES: tuple[Status, ...] = (
 )  # fmt: skip
 UNDER_WAY = frozenset({"pending", "awaiting_customer", "cancelling"})
 WITHOUT_SALE = frozenset({"rejected", "expired", "cancelled"})
+"""As sagas that end so are called, too."""
+ANY = frozenset(STATUSES)
 
 
 class OrderFilter(Request):
@@ -107,7 +108,7 @@ CONDITIONS = {
     "guest": "o.guest = :guest",
     # A status is not indexed, or every order's row would be indexed anew at each: what is rare is found by its saga.
     "under_way": "(s.deadline is not null or s.state = 'needs_attention')",
-    "without_sale": "s.state in ('rejected', 'expired', 'cancelled')",
+    "ended_as": "s.state = any(cast(:ended_as as text[])) and s.state in ('rejected', 'expired', 'cancelled')",
     "before": "(o.placed_at, o.id) < (:before_at, :before_id)",
 }
 
@@ -134,19 +135,14 @@ async def find(
     for name in ("status", "fulfilment"):
         if name in asked:
             asked[name] = list(asked[name])
-    conditions = {*asked, *_also(asked.get("status", ()))}
+    if WITHOUT_SALE.issuperset(asked.get("status", ANY)):
+        asked["ended_as"] = asked.pop("status")
+    conditions = {*asked}
+    if UNDER_WAY.issuperset(asked.get("status", ANY)):
+        conditions.add("under_way")
     if asked.get("review"):
         conditions.add("in_review")
     if before is not None:
         asked["before_at"], asked["before_id"] = before
         conditions.add("before")
     return await work.db.all(_statement(frozenset(conditions)), count=count, **asked)
-
-
-def _also(statuses: Collection[str]) -> Collection[str]:
-    """Of the conditions that follow from the statuses that one by which rows are found."""
-    if statuses and UNDER_WAY.issuperset(statuses):
-        return {"under_way"}
-    if statuses and WITHOUT_SALE.issuperset(statuses):
-        return {"without_sale"}
-    return ()
