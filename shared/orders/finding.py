@@ -29,7 +29,8 @@ STATUSES: tuple[Status, ...] = (
 UNDER_WAY = frozenset({"pending", "awaiting_customer", "cancelling"})
 WITHOUT_SALE = frozenset({"rejected", "expired", "cancelled"})
 """As sagas that end so are called, too."""
-ANY = frozenset(STATUSES)
+FEW = frozenset({"number", "reference", "email", "customer_id"})
+"""By these few orders are found, and their status is looked at; a saga's state leads to all orders of it."""
 
 
 class OrderFilter(Request):
@@ -135,10 +136,11 @@ async def find(
     for name in ("status", "fulfilment"):
         if name in asked:
             asked[name] = list(asked[name])
-    if WITHOUT_SALE.issuperset(asked.get("status", ANY)):
+    statuses = asked.get("status", ()) if FEW.isdisjoint(asked) else ()
+    if statuses and WITHOUT_SALE.issuperset(statuses):
         asked["ended_as"] = asked.pop("status")
     conditions = {*asked}
-    if UNDER_WAY.issuperset(asked.get("status", ANY)):
+    if statuses and UNDER_WAY.issuperset(statuses):
         conditions.add("under_way")
     if asked.get("review"):
         conditions.add("in_review")
