@@ -18,7 +18,8 @@ from shared.vocabulary import Address
 
 KEEP = text("""
 update orders.orders set email = :email, shipping_address = cast(:shipping_address as jsonb),
-  billing_address = cast(:billing_address as jsonb), country = coalesce(country, :country), version = version + 1
+  billing_address = cast(:billing_address as jsonb), country = coalesce(country, :country), erased_at = null,
+  version = version + 1
 where id = :order_id
 """)
 

@@ -379,6 +379,15 @@ CHECKS = (
         """,
     ),
     Check(
+        "erased_orders_name_nobody",
+        "An order that was erased has no e-mail, no address and no payment token.",
+        """
+        select id as order_id, erased_at from orders.orders
+        where erased_at is not null and (email is not null or shipping_address is not null
+          or billing_address is not null or payment_token <> 'erased')
+        """,
+    ),
+    Check(
         "transitions_are_legal",
         "Every move of a saga is one of its table's, leads on from the move before, and ends where the saga stands.",
         """

@@ -293,4 +293,5 @@ async def test_what_was_erased_is_not_brought_back_by_a_change(run: Run, ask: As
     await be(db, sold, status="confirmed", fulfilment="unfulfilled")
     await run(erase_customer, forget(sent_too=True), caller=ADMIN)
     await run(change_address, elsewhere(sold), caller=ADMIN)
+    assert await db.value("select erased_at from orders.orders where id = %(id)s", id=sold) is None
     assert (await run(erase_customer, forget(sent_too=True), caller=ADMIN))[0].orders == 1, "it is personal again"
