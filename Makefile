@@ -14,7 +14,7 @@ MINUTES ?= 10
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -lt 2 ] && n=2; [ $$n -gt 4 ] && n=4; echo $$n)
 export PORT
 
-.PHONY: help run demo reset test test-tools check fmt bench bench-large bench-inventory bench-ledger bench-growth bench-pricing load sell-out locks products search-quality stock-model new generate lock deploy undeploy .setup
+.PHONY: help run demo reset test test-tools check fmt bench bench-large bench-inventory bench-ledger bench-orders bench-growth bench-pricing load sell-out locks products search-quality stock-model new generate lock deploy undeploy .setup
 
 help: ## List what can be done
 	@echo "kn-shop: make TARGET"
@@ -60,6 +60,9 @@ bench-inventory: .setup ## Measure holds of one hot SKU and what inventory's fun
 
 bench-ledger: .setup ## Measure the ledger of stock with ten million entries: ARGS="--count 10000000 --keep DIR"
 	@$(PY) -m tests.performance.ledger $(ARGS)
+
+bench-orders: .setup ## Measure looking for orders among a million: ARGS="--count 1000000 --keep DIR"
+	@$(PY) -m tests.performance.orders $(ARGS)
 
 bench-growth: .setup ## Count what an order touches of Postgres among a thousand orders and a million: ARGS="--orders N"
 	@$(PY) -m tests.performance.growth $(ARGS)

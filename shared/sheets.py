@@ -98,6 +98,14 @@ def faults_told(error: ValidationError) -> list[str]:
     return [f"{'.'.join(str(part) for part in fault['loc']) or 'row'}: {fault['msg']}" for fault in faults_in(error)]
 
 
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def harmless(cell: str) -> str:
+    """The text as a cell that no spreadsheet takes for a formula, for files that nobody reads back into the shop."""
+    return f"'{cell}" if cell.startswith(FORMULAS) else cell
+
+
 def whole_number(cell: str) -> int | str:
     """The number in a cell; what is none is left for a model to refuse."""
     digits = cell.removeprefix("-")

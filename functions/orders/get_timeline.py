@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import bindparam, select, text
 
 from shared.orders.problems import UnknownOrder
+from shared.orders.story import DEAD_LETTER, EVENT, FAILURE, MOVE, story
 from shared.orders.tables import orders, saga_moves
 from shared.platform.tables import attempts, dead_letters, outbox
 from shared.runtime import Request, View, Work, http
@@ -15,34 +16,7 @@ from shared.runtime.log import redacted
 
 OWNER = select(orders.c.customer_id).where(orders.c.id == bindparam("order_id"))
 
-# A retry or a dead letter in the log is the same event again: attempts and dead_letters tell of those.
-STORY = text("""
-with events as (
-  select position, id, source, type, topic, sequence, time, data from platform.outbox
-  where key = cast(:order_id as text) and topic not like 'shop.retry.%' and topic not like 'shop.dead.%'
-)
-select at, kind, what, detail from (
-  select time as at, 'event' as kind, type as what, position as n, jsonb_build_object(
-    'id', id, 'source', source, 'topic', topic, 'sequence', sequence,
-    'data', cast(convert_from(data, 'UTF8') as jsonb)) as detail
-  from events
-  union all
-  select at, 'move', to_state, position, jsonb_build_object(
-    'from', from_state, 'cause', cause, 'event_id', nullif(event_id, ''), 'asked', asked)
-  from orders.saga_moves where order_id = :order_id
-  union all
-  select a.at, 'failure', a.consumer, e.position, jsonb_build_object(
-    'event_id', e.id, 'type', e.type, 'attempts', a.attempts, 'error', a.last_error)
-  from events e join platform.attempts a on a.source = e.source and a.event_id = e.id
-  union all
-  select received_at, 'dead-letter', consumer, 0, jsonb_build_object(
-    'id', id, 'event_id', event_id, 'type', type, 'reason', reason, 'error', error, 'replays', replays,
-    'replayed_at', replayed_at)
-  from platform.dead_letters where key = cast(:order_id as text)
-) as told
-order by at, kind, n
-limit 1000
-""")
+STORY = text(story(EVENT, MOVE, FAILURE, DEAD_LETTER))
 
 
 class GetTimeline(Request):

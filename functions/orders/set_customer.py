@@ -12,7 +12,7 @@ KEEP = text("""
 insert into orders.customers as c (id, name, email, country, created_at, updated_at)
 values (:customer_id, :name, :email, :country, :now, :now)
 on conflict (id) do update
-  set name = excluded.name, email = excluded.email, country = excluded.country, updated_at = :now
+  set name = excluded.name, email = excluded.email, country = excluded.country, updated_at = :now, erased_at = null
 where (c.name, c.email, c.country) is distinct from (excluded.name, excluded.email, excluded.country)
 """)
 

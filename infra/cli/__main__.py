@@ -15,6 +15,16 @@ from infra.cli.catalog import catalog
 from infra.cli.categories import category
 from infra.cli.commands import dead_letter, invariant, order, stock
 from infra.cli.connection import FAILED, Connection, connection_options, run
+from infra.cli.customers import customer
+from infra.cli.desk import (
+    complete_order,
+    describe_order,
+    list_audit,
+    note_order,
+    review_order,
+    search_orders,
+    tag_order,
+)
 from infra.cli.figures import figures
 from infra.cli.holds import hold
 from infra.cli.importer import Imported, Importer
@@ -148,7 +158,17 @@ def _read(file: Path) -> Retail:
 
 product.add_command(import_products)
 product.add_command(export_products)
-order.add_command(cancel_order)
+for command in (
+    cancel_order,
+    search_orders,
+    describe_order,
+    note_order,
+    tag_order,
+    review_order,
+    complete_order,
+    list_audit,
+):
+    order.add_command(command)
 for command in (
     import_stock,
     set_stock,
@@ -161,8 +181,8 @@ for command in (
 ):
     stock.add_command(command)
 for noun in (
-    order, saga, payment, figures, product, category, stock, location_group, transfer, hold, catalog, discount, shipping,
-    tax, dead_letter, invariant, alert,
+    order, customer, saga, payment, figures, product, category, stock, location_group, transfer, hold, catalog,
+    discount, shipping, tax, dead_letter, invariant, alert,
 ):  # fmt: skip
     cli.add_command(noun)
 

@@ -12,6 +12,7 @@ import click
 
 from infra.cli.client import path
 from infra.cli.connection import FAILED, Connection, as_told, connection_options, run
+from infra.cli.desk import filter_options, query
 from infra.cli.output import description, limit_option, money, no_headers_option, output_option, show_list, show_one
 from infra.cli.report import table
 
@@ -90,17 +91,29 @@ def _wanted(text: str) -> dict[str, Any]:
 
 
 @order.command("list")
+@filter_options
 @customer_option
 @limit_option
 @no_headers_option
 @output_option("json", "yaml", "name")
 @connection_options
-def list_orders(connection: Connection, customer: str, limit: int, no_headers: bool, output: str | None) -> None:
-    """A customer's orders, the newest first."""
+def list_orders(
+    connection: Connection,
+    *,
+    status: tuple[str, ...],
+    customer: str,
+    limit: int,
+    no_headers: bool,
+    output: str | None,
+    **rest: Any,
+) -> None:
+    """A customer's orders, the newest first; of all customers' by `search`."""
 
     async def work() -> list[dict[str, Any]]:
         async with as_told(connection) as shop:
-            return await shop.items("/v1/orders", subject=customer, roles=CUSTOMER, at_most=limit)
+            return await shop.items(
+                f"/v1/orders?{query(status, **rest)}", subject=customer, roles=CUSTOMER, at_most=limit
+            )
 
     columns = (
         ("ORDER", lambda item: item["id"]),
@@ -111,23 +124,6 @@ def list_orders(connection: Connection, customer: str, limit: int, no_headers: b
         ("PLACED", lambda item: item["placed_at"]),
     )
     show_list("order", run(work()), columns, name="id", output=output, no_headers=no_headers)
-
-
-@order.command("describe")
-@click.argument("order_id", metavar="ORDER")
-@output_option("json", "yaml", "name")
-@connection_options
-def describe_order(connection: Connection, order_id: str, output: str | None) -> None:
-    """One order, with everything that happened to it."""
-
-    async def work() -> dict[str, Any]:
-        async with as_told(connection) as shop:
-            found = (await shop.get(path("v1", "orders", order_id))).body
-            timeline = await shop.get(path("v1", "orders", order_id, "timeline"))
-            return {**found, "timeline": timeline.body["items"]}
-
-    found = run(work())
-    show_one("order", found, _order(found), name="id", output=output)
 
 
 def _order(item: Mapping[str, Any]) -> str:
@@ -157,11 +153,6 @@ def _order(item: Mapping[str, Any]) -> str:
         for line in item.get("lines", [])
     ]
     parts = [head, "\n".join(table([("LINE", "SKU", "TITLE", "QUANTITY", "PRICE", "TOTAL"), *lines]))]
-    moves = [
-        (move["at"], move["kind"], str(move["what"]), _text(move.get("detail"))) for move in item.get("timeline", [])
-    ]
-    if moves:
-        parts.append("\n".join(table([("AT", "KIND", "WHAT", "DETAIL"), *moves])))
     return "\n\n".join(parts)
 
 

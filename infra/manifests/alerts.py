@@ -280,6 +280,12 @@ def orders() -> list[Alert]:
             f' unless sum(rate(shop_events_emitted_total{{type=~"{ended}"}}[15m])) > 0',
             "5m", "page", "Orders are taken, and none is confirmed, rejected or cancelled", "an-order-is-stuck",
         ),
+        Alert(
+            "OrdersWaitForReview",
+            "max(shop_orders_review_oldest_seconds) > 86400",
+            "5m", "ticket", "An order has been held for review for {{ $value | humanizeDuration }}",
+            "orders-wait-for-review",
+        ),
     ]  # fmt: skip
 
 

@@ -18,15 +18,21 @@ NOTE = (
 
 AGAIN = {
     "close_location": "goes on where the last call ended; once it is closed, nothing",
+    "complete_order": "refused (409): it is completed",
     "create_alert_target": "refused (409), as there is one of this address",
     "create_location": "refused (409), as the id is taken",
+    "erase_customer": "goes on where the last call ended; with no order left, nothing",
+    "erase_guest": "goes on where the last call ended; with no order left, nothing",
     "open_location": "nothing: it is open",
     "rebuild_catalog": "the same batch finds nothing more",
     "rebuild_figures": "the same batch finds nothing more",
     "receive_provider_event": "no second effect: the event's id was seen",
     "reconcile_payments": "what is mended differs no more",
     "reconcile_stock": "what is mended differs no more",
+    "release_order": "refused (409): it is not under review",
+    "review_order": "the newer reason stands; with the same, nothing",
     "rotate_alert_secret": "another secret: of the two before, the older ends at once",
+    "tag_order": "nothing: the tags are as they were asked for",
 }
 
 READ_ALL = 20

@@ -76,6 +76,14 @@ HEADERS: dict[str, Schema] = {
         "schema": {"type": "string"},
         "example": "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
     },
+    "LastEventId": {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "required": False,
+        "description": "The `id` of the last event that was had: the stream goes on after it (HTML, 9.2.4).",
+        "schema": {"type": "string", "maxLength": 255},
+        "example": "orders=2;payments=1",
+    },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
@@ -195,6 +203,7 @@ def _parameters(declaration: Declaration, trigger: Http, schemas: Schemas) -> li
                 listed.append(parameter | ({"style": "form", "explode": True} if name in several else {}))
     used = [] if not trigger.idempotent else ["IdempotencyKey" if trigger.key_required else "OptionalIdempotencyKey"]
     used += ["IfMatch"] if trigger.if_match else []
+    used += ["LastEventId"] if trigger.resumes else []
     used += ["WebhookId", "WebhookTimestamp", "WebhookSignature"] if trigger.signed else []
     used += ["SequenceToken"] if trigger.follows is not None else []
     used += ["PreferWait"] if trigger.wait is not None or trigger.follows is not None else []

@@ -459,6 +459,26 @@ ORDERS: list[Row] = [
             ),
         ),
     ),
+    (
+        "The desk",
+        (
+            Panel(
+                "Orders under review",
+                "Nothing of them is shipped until somebody releases them.",
+                "short",
+                (Line("max(shop_orders_under_review)", "orders"),),
+            ),
+            Panel(
+                "The oldest of them", "", "s", (Line("max(shop_orders_review_oldest_seconds)", "held for"),),
+            ),
+            Panel(
+                "What people do",
+                "To orders, sagas and customers' data; who and why is in the audit log.",
+                "short",
+                (Line(f"sum by (action) (increase(shop_order_desk_actions_total[{WINDOW}]))", "{{action}}"),),
+            ),
+        ),
+    ),
 ]  # fmt: skip
 
 PAYMENTS: list[Row] = [

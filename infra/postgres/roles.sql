@@ -53,6 +53,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_cancel_order',
   'fn_cancel_transfer',
   'fn_capture_payment',
+  'fn_change_address',
   'fn_check_availability',
   'fn_check_invariants',
   'fn_check_stock',
@@ -61,6 +62,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_commit_hold',
   'fn_compare_payments',
   'fn_compensate_saga',
+  'fn_complete_order',
   'fn_count_figures',
   'fn_count_sales',
   'fn_create_alert_target',
@@ -71,17 +73,25 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_delete_alert_target',
   'fn_delete_category',
   'fn_delete_product',
+  'fn_describe_order',
   'fn_drive_sagas',
+  'fn_erase_customer',
+  'fn_erase_guest',
   'fn_expire_holds',
   'fn_explain_stock',
+  'fn_export_my_data',
+  'fn_export_orders',
   'fn_export_products',
   'fn_extend_hold',
+  'fn_follow_order',
   'fn_forget_old_alerts',
   'fn_forget_old_rows',
+  'fn_forget_personal_data',
   'fn_forget_provider_events',
   'fn_get_alert_delivery',
   'fn_get_alert_target',
   'fn_get_category',
+  'fn_get_customer',
   'fn_get_customer_figures',
   'fn_get_discount',
   'fn_get_guest_order',
@@ -95,6 +105,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_get_pricing_terms',
   'fn_get_product',
   'fn_get_product_figures',
+  'fn_get_retention',
   'fn_get_saga',
   'fn_get_sales_figures',
   'fn_get_stock',
@@ -110,7 +121,9 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_list_alert_deliveries',
   'fn_list_alert_targets',
   'fn_list_alerts',
+  'fn_list_audit',
   'fn_list_categories',
+  'fn_list_customers',
   'fn_list_dead_letters',
   'fn_list_discounts',
   'fn_list_findings',
@@ -127,9 +140,11 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_list_transfers',
   'fn_list_weights',
   'fn_measure_payments',
+  'fn_measure_reviews',
   'fn_measure_sagas',
   'fn_measure_stock',
   'fn_move_category',
+  'fn_note_order',
   'fn_open_location',
   'fn_pay_guest_order',
   'fn_pay_order',
@@ -150,6 +165,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_refund_payment',
   'fn_release_hold',
   'fn_release_hold_part',
+  'fn_release_order',
   'fn_remove_discount',
   'fn_remove_shipping_method',
   'fn_remove_tax_rate',
@@ -157,8 +173,10 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_resolve_unknown_payments',
   'fn_retry_saga',
   'fn_return_goods',
+  'fn_review_order',
   'fn_rotate_alert_secret',
   'fn_search_ledger',
+  'fn_search_orders',
   'fn_search_products',
   'fn_send_alerts',
   'fn_send_test_alert',
@@ -170,6 +188,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_set_item_policy',
   'fn_set_level_policy',
   'fn_set_pricing_terms',
+  'fn_set_retention',
   'fn_set_shipping_method',
   'fn_set_stock_level',
   'fn_set_tax_rate',
@@ -178,6 +197,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_ship_hold',
   'fn_skip_saga_step',
   'fn_suggest_searches',
+  'fn_tag_order',
   'fn_track_stock',
   'fn_update_alert_target',
   'fn_update_category',
@@ -264,6 +284,12 @@ grant insert on platform.outbox to fn_capture_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_capture_payment;
 grant select, insert, update on payments.attempts, payments.breakers, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_capture_payment;
 create policy emit_capture_payment on platform.outbox for insert to fn_capture_payment with check (type in ('shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.unknown.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
+-- orders/change_address
+grant usage on schema orders, platform to fn_change_address;
+grant insert on platform.outbox to fn_change_address;
+grant select, insert on orders.audit to fn_change_address;
+grant select, insert, update on orders.orders, platform.streams to fn_change_address;
+create policy emit_change_address on platform.outbox for insert to fn_change_address with check (type in ('shop.orders.order.address_changed.v1'));
 -- inventory/check_availability
 grant usage on schema inventory, platform to fn_check_availability;
 grant select on inventory.items to fn_check_availability;
@@ -305,6 +331,13 @@ grant insert on platform.outbox to fn_compensate_saga;
 grant select, insert on orders.audit, orders.saga_moves to fn_compensate_saga;
 grant select, insert, update on orders.orders, orders.sagas, platform.idempotency, platform.streams to fn_compensate_saga;
 create policy emit_compensate_saga on platform.outbox for insert to fn_compensate_saga with check (type in ('shop.inventory.release.v1', 'shop.orders.order.cancelling.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
+-- orders/complete_order
+grant usage on schema orders, payments, platform to fn_complete_order;
+grant insert on platform.outbox to fn_complete_order;
+grant select on orders.order_lines, payments.payments to fn_complete_order;
+grant select, insert on orders.audit to fn_complete_order;
+grant select, insert, update on orders.orders, orders.sagas, platform.streams to fn_complete_order;
+create policy emit_complete_order on platform.outbox for insert to fn_complete_order with check (type in ('shop.orders.order.completed.v1'));
 -- orders/count_figures
 grant usage on schema orders, payments, platform to fn_count_figures;
 grant select on orders.customers, orders.figures_policy, orders.order_lines, orders.orders, orders.return_lines, orders.returns, orders.saga_moves, orders.sagas, orders.sales_facts_now, payments.attempts, payments.payments to fn_count_figures;
@@ -361,6 +394,11 @@ grant select on catalog.variants to fn_delete_product;
 grant select, insert, update on platform.streams to fn_delete_product;
 grant select, insert, update, delete on catalog.products to fn_delete_product;
 create policy emit_delete_product on platform.outbox for insert to fn_delete_product with check (type in ('shop.catalog.product.deleted.v1'));
+-- orders/describe_order
+grant usage on schema orders, payments, platform to fn_describe_order;
+grant select on orders.audit, orders.notes, orders.order_lines, orders.orders, orders.saga_moves, orders.sagas, payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.outbox to fn_describe_order;
+create policy read_describe_order on platform.attempts for select to fn_describe_order using (true);
+create policy read_describe_order on platform.outbox for select to fn_describe_order using (true);
 -- orders/drive_sagas
 grant usage on schema orders, platform to fn_drive_sagas;
 grant insert on platform.outbox to fn_drive_sagas;
@@ -368,6 +406,16 @@ grant select on orders.order_lines, orders.orders to fn_drive_sagas;
 grant select, insert on orders.saga_moves to fn_drive_sagas;
 grant select, insert, update on orders.sagas, platform.streams to fn_drive_sagas;
 create policy emit_drive_sagas on platform.outbox for insert to fn_drive_sagas with check (type in ('shop.inventory.commit.v1', 'shop.inventory.extend.v1', 'shop.inventory.hold.v1', 'shop.inventory.release.v1', 'shop.orders.saga.stuck.v1', 'shop.payments.authorize.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
+-- orders/erase_customer
+grant usage on schema orders, platform to fn_erase_customer;
+grant select, insert on orders.audit to fn_erase_customer;
+grant select, insert, update on orders.customers, orders.notes, orders.orders, platform.idempotency to fn_erase_customer;
+create policy write_erase_customer on platform.idempotency to fn_erase_customer using (true) with check (true);
+-- orders/erase_guest
+grant usage on schema orders, platform to fn_erase_guest;
+grant select, insert on orders.audit to fn_erase_guest;
+grant select, insert, update on orders.notes, orders.orders, platform.idempotency to fn_erase_guest;
+create policy write_erase_guest on platform.idempotency to fn_erase_guest using (true) with check (true);
 -- inventory/expire_holds
 grant usage on schema inventory, platform to fn_expire_holds;
 grant insert on platform.outbox to fn_expire_holds;
@@ -377,6 +425,15 @@ create policy emit_expire_holds on platform.outbox for insert to fn_expire_holds
 -- inventory/explain_stock
 grant usage on schema inventory to fn_explain_stock;
 grant select on inventory.hold_lines, inventory.holds, inventory.items, inventory.ledger, inventory.locations, inventory.stock, inventory.transfer_lines, inventory.transfers to fn_explain_stock;
+-- orders/export_my_data
+grant usage on schema orders, platform to fn_export_my_data;
+grant select on orders.customers, orders.notes, orders.order_lines, orders.orders, orders.returns to fn_export_my_data;
+grant select, insert, update on platform.rate_limits to fn_export_my_data;
+-- orders/export_orders
+grant usage on schema orders, platform to fn_export_orders;
+grant select on orders.customers, orders.order_lines, orders.orders, orders.sagas to fn_export_orders;
+grant select, insert on orders.audit to fn_export_orders;
+grant select, insert, update on platform.rate_limits to fn_export_orders;
 -- catalog/export_products
 grant usage on schema catalog, platform to fn_export_products;
 grant select on catalog.categories, catalog.products, catalog.variants to fn_export_products;
@@ -387,6 +444,11 @@ grant insert on platform.outbox to fn_extend_hold;
 grant select, insert on platform.inbox to fn_extend_hold;
 grant select, insert, update on inventory.holds, platform.attempts, platform.dead_letters, platform.streams to fn_extend_hold;
 create policy emit_extend_hold on platform.outbox for insert to fn_extend_hold with check (type in ('shop.inventory.hold.committed.v1', 'shop.inventory.hold.expired.v1', 'shop.inventory.hold.extended.v1'));
+-- orders/follow_order
+grant usage on schema orders, platform to fn_follow_order;
+grant select on orders.orders, platform.outbox to fn_follow_order;
+grant select, insert, update on platform.rate_limits to fn_follow_order;
+create policy read_follow_order on platform.outbox for select to fn_follow_order using (true);
 -- inventory/forget_old_alerts
 grant usage on schema inventory to fn_forget_old_alerts;
 grant select, insert, update, delete on inventory.alert_deliveries, inventory.alerts to fn_forget_old_alerts;
@@ -404,6 +466,12 @@ create policy read_forget_old_rows on platform.idempotency for select to fn_forg
 create policy read_forget_old_rows on platform.inbox for select to fn_forget_old_rows using (true);
 create policy read_forget_old_rows on platform.outbox for select to fn_forget_old_rows using (true);
 create policy read_forget_old_rows on platform.rate_limits for select to fn_forget_old_rows using (true);
+-- orders/forget_personal_data
+grant usage on schema orders, platform to fn_forget_personal_data;
+grant select on orders.retention to fn_forget_personal_data;
+grant select, insert, update on orders.notes, orders.orders, orders.sagas, platform.idempotency to fn_forget_personal_data;
+grant select, insert, update, delete on orders.saga_moves to fn_forget_personal_data;
+create policy write_forget_personal_data on platform.idempotency to fn_forget_personal_data using (true) with check (true);
 -- payments/forget_provider_events
 grant usage on schema payments to fn_forget_provider_events;
 grant select, insert, update, delete on payments.provider_events to fn_forget_provider_events;
@@ -416,6 +484,9 @@ grant select on inventory.alert_targets to fn_get_alert_target;
 -- catalog/get_category
 grant usage on schema catalog to fn_get_category;
 grant select on catalog.categories, catalog.search_entries to fn_get_category;
+-- orders/get_customer
+grant usage on schema orders to fn_get_customer;
+grant select on orders.customers, orders.orders to fn_get_customer;
 -- orders/get_customer_figures
 grant usage on schema orders to fn_get_customer_figures;
 grant select on orders.orders, orders.sales_facts to fn_get_customer_figures;
@@ -456,6 +527,9 @@ grant select on catalog.categories, catalog.listings, catalog.products, catalog.
 -- orders/get_product_figures
 grant usage on schema catalog, orders to fn_get_product_figures;
 grant select on catalog.categories, catalog.products, catalog.variants, orders.product_days to fn_get_product_figures;
+-- orders/get_retention
+grant usage on schema orders to fn_get_retention;
+grant select on orders.retention to fn_get_retention;
 -- orders/get_saga
 grant usage on schema orders to fn_get_saga;
 grant select on orders.orders, orders.saga_moves, orders.sagas to fn_get_saga;
@@ -517,9 +591,15 @@ grant select on inventory.alert_targets to fn_list_alert_targets;
 -- inventory/list_alerts
 grant usage on schema inventory to fn_list_alerts;
 grant select on inventory.alert_watches, inventory.alerts to fn_list_alerts;
+-- orders/list_audit
+grant usage on schema orders to fn_list_audit;
+grant select on orders.audit, orders.orders to fn_list_audit;
 -- catalog/list_categories
 grant usage on schema catalog to fn_list_categories;
 grant select on catalog.categories, catalog.search_entries to fn_list_categories;
+-- orders/list_customers
+grant usage on schema orders to fn_list_customers;
+grant select on orders.customers to fn_list_customers;
 -- platform/list_dead_letters
 grant usage on schema platform to fn_list_dead_letters;
 grant select on platform.dead_letters to fn_list_dead_letters;
@@ -540,7 +620,7 @@ grant usage on schema inventory to fn_list_locations;
 grant select on inventory.locations to fn_list_locations;
 -- orders/list_my_orders
 grant usage on schema orders to fn_list_my_orders;
-grant select on orders.orders, orders.sagas to fn_list_my_orders;
+grant select on orders.order_lines, orders.orders, orders.sagas to fn_list_my_orders;
 -- payments/list_payments
 grant usage on schema payments to fn_list_payments;
 grant select on payments.payments to fn_list_payments;
@@ -568,6 +648,9 @@ grant select on orders.sku_weights to fn_list_weights;
 -- payments/measure_payments
 grant usage on schema payments to fn_measure_payments;
 grant select on payments.attempts, payments.breakers, payments.chargebacks, payments.comparisons, payments.differences to fn_measure_payments;
+-- orders/measure_reviews
+grant usage on schema orders to fn_measure_reviews;
+grant select on orders.audit, orders.orders to fn_measure_reviews;
 -- orders/measure_sagas
 grant usage on schema orders to fn_measure_sagas;
 grant select on orders.sagas to fn_measure_sagas;
@@ -580,6 +663,11 @@ grant insert on platform.outbox to fn_move_category;
 grant select, insert, update on platform.streams to fn_move_category;
 grant select, insert, update, delete on catalog.categories to fn_move_category;
 create policy emit_move_category on platform.outbox for insert to fn_move_category with check (type in ('shop.catalog.category.moved.v1'));
+-- orders/note_order
+grant usage on schema orders, platform to fn_note_order;
+grant select on orders.orders to fn_note_order;
+grant select, insert on orders.audit, orders.notes to fn_note_order;
+grant select, insert, update on platform.idempotency to fn_note_order;
 -- inventory/open_location
 grant usage on schema inventory, platform to fn_open_location;
 grant insert on platform.outbox to fn_open_location;
@@ -705,6 +793,12 @@ grant select on inventory.locations to fn_release_hold_part;
 grant select, insert on inventory.hold_parts, platform.inbox to fn_release_hold_part;
 grant select, insert, update on inventory.hold_lines, inventory.holds, inventory.items, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_release_hold_part;
 create policy emit_release_hold_part on platform.outbox for insert to fn_release_hold_part with check (type in ('shop.inventory.hold.part_released.v1', 'shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shortfall.v1'));
+-- orders/release_order
+grant usage on schema orders, platform to fn_release_order;
+grant insert on platform.outbox to fn_release_order;
+grant select, insert on orders.audit to fn_release_order;
+grant select, insert, update on orders.orders, platform.streams to fn_release_order;
+create policy emit_release_order on platform.outbox for insert to fn_release_order with check (type in ('shop.orders.order.review_ended.v1'));
 -- orders/remove_discount
 grant usage on schema orders to fn_remove_discount;
 grant select on orders.discount_uses to fn_remove_discount;
@@ -744,6 +838,12 @@ grant insert on platform.outbox to fn_return_goods;
 grant select, insert on orders.returns to fn_return_goods;
 grant select, insert, update on orders.order_lines, orders.orders, orders.return_lines, platform.idempotency, platform.streams to fn_return_goods;
 create policy emit_return_goods on platform.outbox for insert to fn_return_goods with check (type in ('shop.payments.refund.v1'));
+-- orders/review_order
+grant usage on schema orders, platform to fn_review_order;
+grant insert on platform.outbox to fn_review_order;
+grant select, insert on orders.audit to fn_review_order;
+grant select, insert, update on orders.orders, platform.streams to fn_review_order;
+create policy emit_review_order on platform.outbox for insert to fn_review_order with check (type in ('shop.orders.order.review_started.v1'));
 -- inventory/rotate_alert_secret
 grant usage on schema inventory to fn_rotate_alert_secret;
 grant select, insert, update on inventory.alert_targets to fn_rotate_alert_secret;
@@ -751,6 +851,9 @@ grant select, insert, update, delete on inventory.alert_secrets to fn_rotate_ale
 -- inventory/search_ledger
 grant usage on schema inventory to fn_search_ledger;
 grant select on inventory.ledger, inventory.locations to fn_search_ledger;
+-- orders/search_orders
+grant usage on schema orders to fn_search_orders;
+grant select on orders.customers, orders.order_lines, orders.orders, orders.sagas to fn_search_orders;
 -- catalog/search_products
 grant usage on schema catalog, platform to fn_search_products;
 grant select on catalog.categories, catalog.listings, catalog.products, catalog.search_entries, catalog.stock, catalog.words to fn_search_products;
@@ -798,6 +901,10 @@ create policy emit_set_level_policy on platform.outbox for insert to fn_set_leve
 grant usage on schema orders to fn_set_pricing_terms;
 grant select, insert on orders.audit to fn_set_pricing_terms;
 grant select, insert, update on orders.pricing_terms to fn_set_pricing_terms;
+-- orders/set_retention
+grant usage on schema orders to fn_set_retention;
+grant select, insert on orders.audit to fn_set_retention;
+grant select, insert, update on orders.retention to fn_set_retention;
 -- orders/set_shipping_method
 grant usage on schema orders to fn_set_shipping_method;
 grant select, insert on orders.audit to fn_set_shipping_method;
@@ -838,6 +945,10 @@ create policy emit_skip_saga_step on platform.outbox for insert to fn_skip_saga_
 grant usage on schema catalog, platform to fn_suggest_searches;
 grant select on catalog.categories, catalog.products, catalog.search_entries, catalog.words to fn_suggest_searches;
 grant select, insert, update on platform.rate_limits to fn_suggest_searches;
+-- orders/tag_order
+grant usage on schema orders to fn_tag_order;
+grant select, insert on orders.audit to fn_tag_order;
+grant select, insert, update on orders.orders to fn_tag_order;
 -- catalog/track_stock
 grant usage on schema catalog, platform to fn_track_stock;
 grant select on catalog.listings_now, catalog.products, catalog.sales, catalog.variants to fn_track_stock;

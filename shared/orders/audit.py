@@ -6,6 +6,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import text
 
+from shared.orders.desk_metrics import ACTIONS
 from shared.runtime import Work
 
 RECORD = text("""
@@ -21,6 +22,7 @@ async def record(
 
     The function declares that it writes `audit`.
     """
+    ACTIONS.labels(action).inc()
     await work.db.send(
         RECORD,
         now=work.now,

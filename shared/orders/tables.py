@@ -25,6 +25,7 @@ customers = Table(
     Column("country", Text),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("erased_at", DateTime(timezone=True)),
 )
 
 orders = Table(
@@ -102,6 +103,7 @@ sagas = Table(
     Column("stuck", Text),
     Column("action_url", Text),
     Column("hold_until", DateTime(timezone=True)),
+    Column("moves_forgotten_at", DateTime(timezone=True)),
 )
 
 saga_moves = Table(

@@ -480,6 +480,15 @@ CHECKS = (
         """,
     ),
     Check(
+        "erased_orders_name_nobody",
+        "An order that was erased has no e-mail, no address and no payment token.",
+        """
+        select id as order_id, erased_at from orders.orders
+        where erased_at is not null and (email is not null or shipping_address is not null
+          or billing_address is not null or payment_token <> 'erased')
+        """,
+    ),
+    Check(
         "transitions_are_legal",
         "Every move of a saga is one of its table's, leads on from the move before, and ends where the saga stands.",
         """
@@ -496,7 +505,9 @@ CHECKS = (
           or m.last and (m.to_state, m.position) <> (s.state, s.moves)
         union all
         select s.order_id, 0, null, s.state, null
-        from orders.sagas s where not exists (select from orders.saga_moves m where m.order_id = s.order_id)
+        from orders.sagas s
+        where (s.moves_forgotten_at is null)
+          = not exists (select from orders.saga_moves m where m.order_id = s.order_id)
         """,
     ),
     Check(

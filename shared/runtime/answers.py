@@ -72,13 +72,19 @@ class Stream:
     `piece(None, work)` gives the first piece and the key that the next is asked for by; the last gives None as key. The
     first is read in the function's own unit of work, each other in a new one that only reads: so keep no `work`, and
     let a key be a sort key, as in pages. Pieces of some 100 kB are a good size. `filename` makes it a download.
+
+    With `pause_s` so many seconds pass before each piece after the first: for what is told as it happens. A piece may
+    be empty then, and the stream ends itself before the platform does.
     """
 
     content_type: str
     piece: Callable[[Any, Work], Awaitable[tuple[bytes, Any]]]
     filename: str | None = None
+    pause_s: float = 0.0
 
     def headers(self) -> dict[str, str]:
+        if self.pause_s:  # what is told as it happens is never kept, and not held back by proxies to be packed
+            return {"content-type": self.content_type, "cache-control": "no-store, no-transform"}
         if self.filename is None:
             return {"content-type": self.content_type}
         name = re.sub(r"[^A-Za-z0-9._-]", "_", self.filename)

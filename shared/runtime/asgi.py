@@ -74,7 +74,8 @@ class Pouring:
                 if gone.done():  # servers take what is sent to nobody without a word
                     log.logger().info("the caller went away")
                     return
-                await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+                if piece:
+                    await self._send({"type": "http.response.body", "body": piece, "more_body": True})
         finally:
             gone.cancel()
 

@@ -25,7 +25,8 @@ REGISTRY: dict[str, "Declaration"] = {}
 class Http:
     """`limit_bytes` is the largest body taken. `wait` reads the resource afresh until it is final (`Prefer: wait`).
 
-    `signed` is the field of Settings with the secrets that the caller's signature is made by.
+    `signed` is the field of Settings with the secrets that the caller's signature is made by. `resumes` is said of a
+    stream that goes on after the Last-Event-ID.
 
     What is cached for `cache_s` may differ by the path and the query, never by the caller.
     """
@@ -45,6 +46,7 @@ class Http:
     follows: Follows | None
     rate: Rate | None
     signed: str = ""
+    resumes: bool = False
 
     @property
     def cache_control(self) -> str | None:
@@ -136,6 +138,7 @@ def http(
     call: Part | None = None,
     warm: bool = False,
     signed: str = "",
+    resumes: bool = False,
 ) -> Callable[[Function], Function]:
     """Serves `route` ("POST /v1/orders"). `if_match` fills the request's field `expected_version` from If-Match.
 
@@ -149,6 +152,7 @@ def http(
     `warm` keeps one instance running on the cluster.
     `signed` names the setting of the secrets by which webhooks are signed to this function (Standard Webhooks): another
     body, an old one or one without a signature never gets here. The request's `webhook_id` tells repetitions.
+    `resumes` fills the request's field `last_event_id` from Last-Event-ID, if it came.
     """
     method, _, path = route.partition(" ")
     roles = (role,) if isinstance(role, str) else role
@@ -168,6 +172,7 @@ def http(
         follows,
         rate,
         signed,
+        resumes,
     )
     secrets = (signed.upper(),) if signed else ()
     return _recorder(trigger, reads, writes, emits, prepare, call, warm, secrets)

@@ -315,24 +315,27 @@ class HttpEndpoint(Endpoint[Http]):
                 return earlier
             result = await declaration.function(*arguments, work)
             if isinstance(result, Stream):
-                return await self._begun(result, work)
+                return await self._begun(result, work, call)
             answer = encode(result, self.trigger.status, _page_path(call) if isinstance(result, Page) else "")
             if keyed and answer.status < 300:
                 leave(work)
                 keyed.store(work.db, answer, self.trigger.key_days, streams(work))
         return answer.also(await sequence_token(work)) if work.left else answer
 
-    async def _begun(self, stream: Stream, work: Work) -> Answer:
+    async def _begun(self, stream: Stream, work: Work, call: Call) -> Answer:
         """The first piece is read as any answer is: what is wrong by then is told by the status."""
         if self.trigger.idempotent:
             raise TypeError("a stream cannot be remembered under an idempotency key")
         first, key = await stream.piece(None, work)
-        rest = None if key is None else self._rest(stream, key, work)
+        rest = None if key is None else self._rest(stream, key, work, call)
         return Answer(self.trigger.status, stream.headers(), first, rest)
 
-    async def _rest(self, stream: Stream, key: Any, first: Work) -> AsyncGenerator[bytes, None]:
+    async def _rest(self, stream: Stream, key: Any, first: Work, call: Call) -> AsyncGenerator[bytes, None]:
         """Each piece in a unit of its own: nothing is held while the caller takes its time over the last."""
         while key is not None:
+            if stream.pause_s:
+                await asyncio.sleep(stream.pause_s)
+                call.waited_s += stream.pause_s
             async with (
                 asyncio.timeout(self.runtime.settings.handler_timeout_s),
                 self.reading(first.caller, first.cause) as work,
@@ -376,6 +379,8 @@ class HttpEndpoint(Endpoint[Http]):
         fields |= elsewhere
         if self.trigger.if_match:
             fields["expected_version"] = _version(call.headers.get("if-match"))
+        if self.trigger.resumes and "last-event-id" in call.headers:
+            fields["last_event_id"] = call.headers["last-event-id"]
         if "\x00" in call.path or b"%00" in call.query or (not self.trigger.takes and b"\\u0000" in call.body):
             faults.append({"pointer": "", "detail": "The character U+0000 is not taken."})
         try:

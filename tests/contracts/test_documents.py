@@ -166,6 +166,7 @@ def test_openapi_documents_the_headers_of_a_function(openapi: Any, declarations:
             assert ("IdempotencyKey" in named) == one.trigger.key_required
             assert ("OptionalIdempotencyKey" in named) == (one.trigger.idempotent and not one.trigger.key_required)
             assert ("IfMatch" in named) == one.trigger.if_match
+            assert ("LastEventId" in named) == one.trigger.resumes
             waits = one.trigger.wait is not None or one.trigger.follows is not None
             assert ("PreferWait" in named) == waits
 

@@ -146,7 +146,7 @@ async def reads(running: Shop, scale: int) -> list[Figures]:
         ]
         found = []
         for operation, asked in kinds:
-            get = _reader(http, headers, asked)
+            get = reader(http, headers, asked)
             await measured(running, operation, 40, 1, get)
             found.append(await measured(running, operation, 400 * scale, 1, get))
             p95 = statistics.quantiles(found[-1].latencies_ms, n=20)[18]
@@ -154,7 +154,7 @@ async def reads(running: Shop, scale: int) -> list[Figures]:
     return found
 
 
-def _reader(
+def reader(
     http: aiohttp.ClientSession, headers: dict[str, str], path: Callable[[], str]
 ) -> Callable[[], Awaitable[None]]:
     async def get() -> None:

@@ -309,6 +309,14 @@ BROKEN = [
         "update orders.sagas set moves = moves + 1 where order_id = <sold>",
     ),
     (
+        "transitions_are_legal",
+        "update orders.sagas set moves_forgotten_at = now() where order_id = <sold>",
+    ),
+    (
+        "erased_orders_name_nobody",
+        "update orders.orders set erased_at = now() where id = <sold>",
+    ),
+    (
         "status_follows_saga",
         "update orders.orders set status = 'pending' where id = <cancelled>",
     ),
