@@ -48,7 +48,9 @@ select pg_temp.ensure_role('shop_relay');
 select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from unnest(array[
   'fn_adjust_stock',
   'fn_advance_order',
+  'fn_arrange_fulfilments',
   'fn_authorize_payment',
+  'fn_cancel_line',
   'fn_cancel_order',
   'fn_cancel_transfer',
   'fn_capture_payment',
@@ -69,7 +71,9 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_delete_alert_target',
   'fn_delete_category',
   'fn_delete_product',
+  'fn_deliver_fulfilment',
   'fn_drive_sagas',
+  'fn_drive_steps',
   'fn_expire_holds',
   'fn_explain_stock',
   'fn_export_products',
@@ -80,9 +84,11 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_get_alert_delivery',
   'fn_get_alert_target',
   'fn_get_category',
+  'fn_get_fulfilment',
   'fn_get_hold',
   'fn_get_location',
   'fn_get_order',
+  'fn_get_order_fulfilment',
   'fn_get_order_payment',
   'fn_get_past_stock',
   'fn_get_payment',
@@ -103,6 +109,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_list_alerts',
   'fn_list_categories',
   'fn_list_dead_letters',
+  'fn_list_fulfilments',
   'fn_list_holds',
   'fn_list_ledger',
   'fn_list_locations',
@@ -133,6 +140,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_release_hold_part',
   'fn_replay_dead_letters',
   'fn_resolve_unknown_payments',
+  'fn_restock_goods',
   'fn_retry_saga',
   'fn_return_goods',
   'fn_rotate_alert_secret',
@@ -146,8 +154,10 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_set_item_policy',
   'fn_set_level_policy',
   'fn_set_stock_level',
-  'fn_settle_refund',
+  'fn_settle_steps',
+  'fn_ship_fulfilment',
   'fn_ship_hold',
+  'fn_short_fulfilment',
   'fn_skip_saga_step',
   'fn_suggest_searches',
   'fn_track_stock',
@@ -202,12 +212,25 @@ grant insert on platform.outbox to fn_advance_order;
 grant select, insert on orders.saga_moves, platform.inbox to fn_advance_order;
 grant select, insert, update on orders.orders, orders.sagas, platform.attempts, platform.dead_letters, platform.streams to fn_advance_order;
 create policy emit_advance_order on platform.outbox for insert to fn_advance_order with check (type in ('shop.inventory.commit.v1', 'shop.inventory.extend.v1', 'shop.inventory.hold.v1', 'shop.inventory.release.v1', 'shop.orders.order.awaiting_customer.v1', 'shop.orders.order.cancelled.v1', 'shop.orders.order.cancelling.v1', 'shop.orders.order.confirmed.v1', 'shop.orders.order.expired.v1', 'shop.orders.order.rejected.v1', 'shop.orders.saga.stuck.v1', 'shop.payments.authorize.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
+-- orders/arrange_fulfilments
+grant usage on schema inventory, orders, platform to fn_arrange_fulfilments;
+grant insert on platform.outbox to fn_arrange_fulfilments;
+grant select on inventory.hold_lines, orders.order_lines to fn_arrange_fulfilments;
+grant select, insert on platform.inbox to fn_arrange_fulfilments;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.orders, platform.attempts, platform.dead_letters, platform.streams to fn_arrange_fulfilments;
+create policy emit_arrange_fulfilments on platform.outbox for insert to fn_arrange_fulfilments with check (type in ('shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1'));
 -- payments/authorize_payment
 grant usage on schema payments, platform to fn_authorize_payment;
 grant insert on platform.outbox to fn_authorize_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_authorize_payment;
 grant select, insert, update on payments.attempts, payments.breakers, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_authorize_payment;
 create policy emit_authorize_payment on platform.outbox for insert to fn_authorize_payment with check (type in ('shop.payments.payment.action_required.v1', 'shop.payments.payment.authorized.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
+-- orders/cancel_line
+grant usage on schema orders, platform to fn_cancel_line;
+grant insert on platform.outbox to fn_cancel_line;
+grant select, insert on orders.audit, orders.saga_moves to fn_cancel_line;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.refunds, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_cancel_line;
+create policy emit_cancel_line on platform.outbox for insert to fn_cancel_line with check (type in ('shop.inventory.release.v1', 'shop.inventory.release_part.v1', 'shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.cancelling.v1', 'shop.orders.order.completed.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
 -- orders/cancel_order
 grant usage on schema orders, platform to fn_cancel_order;
 grant insert on platform.outbox to fn_cancel_order;
@@ -319,6 +342,12 @@ grant select on catalog.variants to fn_delete_product;
 grant select, insert, update on platform.streams to fn_delete_product;
 grant select, insert, update, delete on catalog.products to fn_delete_product;
 create policy emit_delete_product on platform.outbox for insert to fn_delete_product with check (type in ('shop.catalog.product.deleted.v1'));
+-- orders/deliver_fulfilment
+grant usage on schema orders, platform to fn_deliver_fulfilment;
+grant insert on platform.outbox to fn_deliver_fulfilment;
+grant select, insert on orders.audit to fn_deliver_fulfilment;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_deliver_fulfilment;
+create policy emit_deliver_fulfilment on platform.outbox for insert to fn_deliver_fulfilment with check (type in ('shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1'));
 -- orders/drive_sagas
 grant usage on schema orders, platform to fn_drive_sagas;
 grant insert on platform.outbox to fn_drive_sagas;
@@ -326,6 +355,11 @@ grant select on orders.order_lines, orders.orders to fn_drive_sagas;
 grant select, insert on orders.saga_moves to fn_drive_sagas;
 grant select, insert, update on orders.sagas, platform.streams to fn_drive_sagas;
 create policy emit_drive_sagas on platform.outbox for insert to fn_drive_sagas with check (type in ('shop.inventory.commit.v1', 'shop.inventory.extend.v1', 'shop.inventory.hold.v1', 'shop.inventory.release.v1', 'shop.orders.saga.stuck.v1', 'shop.payments.authorize.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
+-- orders/drive_steps
+grant usage on schema orders, platform to fn_drive_steps;
+grant insert on platform.outbox to fn_drive_steps;
+grant select, insert, update on orders.steps, platform.streams to fn_drive_steps;
+create policy emit_drive_steps on platform.outbox for insert to fn_drive_steps with check (type in ('shop.inventory.release_part.v1', 'shop.inventory.restock.v1', 'shop.inventory.ship.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
 -- inventory/expire_holds
 grant usage on schema inventory, platform to fn_expire_holds;
 grant insert on platform.outbox to fn_expire_holds;
@@ -374,6 +408,9 @@ grant select on inventory.alert_targets to fn_get_alert_target;
 -- catalog/get_category
 grant usage on schema catalog to fn_get_category;
 grant select on catalog.categories, catalog.search_entries to fn_get_category;
+-- orders/get_fulfilment
+grant usage on schema orders to fn_get_fulfilment;
+grant select on orders.fulfilment_lines, orders.fulfilments, orders.order_lines to fn_get_fulfilment;
 -- inventory/get_hold
 grant usage on schema inventory to fn_get_hold;
 grant select on inventory.hold_lines, inventory.hold_parts, inventory.holds to fn_get_hold;
@@ -383,6 +420,9 @@ grant select on inventory.locations to fn_get_location;
 -- orders/get_order
 grant usage on schema orders to fn_get_order;
 grant select on orders.order_lines, orders.orders, orders.sagas to fn_get_order;
+-- orders/get_order_fulfilment
+grant usage on schema orders to fn_get_order_fulfilment;
+grant select on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.refunds to fn_get_order_fulfilment;
 -- payments/get_order_payment
 grant usage on schema orders, payments to fn_get_order_payment;
 grant select on orders.orders, payments.attempts, payments.payments to fn_get_order_payment;
@@ -457,6 +497,9 @@ grant select on catalog.categories, catalog.search_entries to fn_list_categories
 -- platform/list_dead_letters
 grant usage on schema platform to fn_list_dead_letters;
 grant select on platform.dead_letters to fn_list_dead_letters;
+-- orders/list_fulfilments
+grant usage on schema orders to fn_list_fulfilments;
+grant select on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders to fn_list_fulfilments;
 -- inventory/list_holds
 grant usage on schema inventory to fn_list_holds;
 grant select on inventory.hold_lines, inventory.holds to fn_list_holds;
@@ -610,6 +653,13 @@ grant insert on platform.outbox to fn_resolve_unknown_payments;
 grant select, insert on payments.ledger to fn_resolve_unknown_payments;
 grant select, insert, update on payments.attempts, payments.breakers, payments.payments, payments.provider_events, platform.streams to fn_resolve_unknown_payments;
 create policy emit_resolve_unknown_payments on platform.outbox for insert to fn_resolve_unknown_payments with check (type in ('shop.payments.payment.action_required.v1', 'shop.payments.payment.authorized.v1', 'shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
+-- inventory/restock_goods
+grant usage on schema inventory, platform to fn_restock_goods;
+grant insert on platform.outbox to fn_restock_goods;
+grant select on inventory.hold_lines, inventory.locations to fn_restock_goods;
+grant select, insert on inventory.hold_parts, inventory.ledger, platform.inbox to fn_restock_goods;
+grant select, insert, update on inventory.holds, inventory.items, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_restock_goods;
+create policy emit_restock_goods on platform.outbox for insert to fn_restock_goods with check (type in ('shop.inventory.hold.restock_refused.v1', 'shop.inventory.hold.restocked.v1', 'shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
 -- orders/retry_saga
 grant usage on schema orders, platform to fn_retry_saga;
 grant insert on platform.outbox to fn_retry_saga;
@@ -673,10 +723,18 @@ grant select on inventory.hold_lines, inventory.holds, inventory.locations to fn
 grant select, insert on inventory.ledger to fn_set_stock_level;
 grant select, insert, update on inventory.items, inventory.stock, platform.streams to fn_set_stock_level;
 create policy emit_set_stock_level on platform.outbox for insert to fn_set_stock_level with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
--- orders/settle_refund
-grant usage on schema orders, platform to fn_settle_refund;
-grant select, insert on platform.inbox to fn_settle_refund;
-grant select, insert, update on orders.orders, orders.return_lines, platform.attempts, platform.dead_letters to fn_settle_refund;
+-- orders/settle_steps
+grant usage on schema orders, platform to fn_settle_steps;
+grant insert on platform.outbox to fn_settle_steps;
+grant select, insert on platform.inbox to fn_settle_steps;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.refunds, orders.return_lines, orders.sagas, orders.steps, platform.attempts, platform.dead_letters, platform.streams to fn_settle_steps;
+create policy emit_settle_steps on platform.outbox for insert to fn_settle_steps with check (type in ('shop.inventory.release_part.v1', 'shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
+-- orders/ship_fulfilment
+grant usage on schema orders, platform to fn_ship_fulfilment;
+grant insert on platform.outbox to fn_ship_fulfilment;
+grant select, insert on orders.audit to fn_ship_fulfilment;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_ship_fulfilment;
+create policy emit_ship_fulfilment on platform.outbox for insert to fn_ship_fulfilment with check (type in ('shop.inventory.ship.v1', 'shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1', 'shop.payments.capture.v1'));
 -- inventory/ship_hold
 grant usage on schema inventory, platform to fn_ship_hold;
 grant insert on platform.outbox to fn_ship_hold;
@@ -684,6 +742,12 @@ grant select on inventory.locations to fn_ship_hold;
 grant select, insert on inventory.hold_parts, inventory.ledger, platform.inbox to fn_ship_hold;
 grant select, insert, update on inventory.hold_lines, inventory.holds, inventory.items, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_ship_hold;
 create policy emit_ship_hold on platform.outbox for insert to fn_ship_hold with check (type in ('shop.inventory.hold.shipment_refused.v1', 'shop.inventory.hold.shipped.v1', 'shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
+-- orders/short_fulfilment
+grant usage on schema orders, platform to fn_short_fulfilment;
+grant insert on platform.outbox to fn_short_fulfilment;
+grant select, insert on orders.audit, orders.saga_moves to fn_short_fulfilment;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.refunds, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_short_fulfilment;
+create policy emit_short_fulfilment on platform.outbox for insert to fn_short_fulfilment with check (type in ('shop.inventory.release.v1', 'shop.inventory.release_part.v1', 'shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.cancelling.v1', 'shop.orders.order.completed.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
 -- orders/skip_saga_step
 grant usage on schema orders, platform to fn_skip_saga_step;
 grant insert on platform.outbox to fn_skip_saga_step;
