@@ -28,7 +28,7 @@ class CancelLine(Request):
 async def given_back(view: OrderFulfilment, work: Work, last: bool) -> OrderFulfilment | None:
     now = await read_order_fulfilment(work, view.order_id)
     asked = any(line.cancelling for one in now.fulfilments for line in one.lines)
-    return now if last or not asked and now.status != "cancelling" else None
+    return now if last or (not asked and now.status != "cancelling") else None
 
 
 @http(

@@ -50,6 +50,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_advance_order',
   'fn_arrange_fulfilments',
   'fn_authorize_payment',
+  'fn_authorize_return',
   'fn_cancel_line',
   'fn_cancel_order',
   'fn_cancel_transfer',
@@ -58,6 +59,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_check_invariants',
   'fn_check_stock',
   'fn_close_location',
+  'fn_close_return',
   'fn_collect_dead_letters',
   'fn_commit_hold',
   'fn_compare_payments',
@@ -72,6 +74,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_delete_category',
   'fn_delete_product',
   'fn_deliver_fulfilment',
+  'fn_deny_refund',
   'fn_drive_sagas',
   'fn_drive_steps',
   'fn_expire_holds',
@@ -98,6 +101,8 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_get_stock',
   'fn_get_timeline',
   'fn_get_transfer',
+  'fn_give_up_step',
+  'fn_grant_refund',
   'fn_group_dead_letters',
   'fn_hold_stock',
   'fn_import_products',
@@ -110,14 +115,18 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_list_categories',
   'fn_list_dead_letters',
   'fn_list_fulfilments',
+  'fn_list_goods_returns',
   'fn_list_holds',
   'fn_list_ledger',
   'fn_list_locations',
   'fn_list_my_orders',
   'fn_list_payments',
   'fn_list_products',
+  'fn_list_refund_requests',
+  'fn_list_refunds',
   'fn_list_sagas',
   'fn_list_shortfalls',
+  'fn_list_steps',
   'fn_list_transfers',
   'fn_measure_payments',
   'fn_measure_stock',
@@ -130,18 +139,23 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_rank_best_sellers',
   'fn_rebuild_catalog',
   'fn_receive_provider_event',
+  'fn_receive_return',
   'fn_receive_transfer',
   'fn_reconcile_payments',
   'fn_reconcile_stock',
   'fn_record_order',
   'fn_redeliver_alert',
+  'fn_refund_order',
   'fn_refund_payment',
   'fn_release_hold',
   'fn_release_hold_part',
   'fn_replay_dead_letters',
+  'fn_request_refund',
   'fn_resolve_unknown_payments',
   'fn_restock_goods',
+  'fn_retry_refund',
   'fn_retry_saga',
+  'fn_retry_step',
   'fn_return_goods',
   'fn_rotate_alert_secret',
   'fn_search_ledger',
@@ -225,6 +239,12 @@ grant insert on platform.outbox to fn_authorize_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_authorize_payment;
 grant select, insert, update on payments.attempts, payments.breakers, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_authorize_payment;
 create policy emit_authorize_payment on platform.outbox for insert to fn_authorize_payment with check (type in ('shop.payments.payment.action_required.v1', 'shop.payments.payment.authorized.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
+-- orders/authorize_return
+grant usage on schema orders, platform to fn_authorize_return;
+grant insert on platform.outbox to fn_authorize_return;
+grant select, insert on orders.audit to fn_authorize_return;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.goods_return_lines, orders.goods_returns, orders.order_lines, orders.orders, orders.refunds, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_authorize_return;
+create policy emit_authorize_return on platform.outbox for insert to fn_authorize_return with check (type in ('shop.inventory.restock.v1', 'shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1', 'shop.payments.refund.v1'));
 -- orders/cancel_line
 grant usage on schema orders, platform to fn_cancel_line;
 grant insert on platform.outbox to fn_cancel_line;
@@ -271,6 +291,13 @@ grant select on inventory.hold_lines, inventory.holds to fn_close_location;
 grant select, insert on inventory.ledger to fn_close_location;
 grant select, insert, update on inventory.items, inventory.locations, inventory.stock, inventory.transfer_lines, inventory.transfers, platform.streams to fn_close_location;
 create policy emit_close_location on platform.outbox for insert to fn_close_location with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
+-- orders/close_return
+grant usage on schema orders, platform to fn_close_return;
+grant insert on platform.outbox to fn_close_return;
+grant select on orders.goods_return_lines to fn_close_return;
+grant select, insert on orders.audit to fn_close_return;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.goods_returns, orders.order_lines, orders.orders, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_close_return;
+create policy emit_close_return on platform.outbox for insert to fn_close_return with check (type in ('shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1'));
 -- platform/collect_dead_letters
 grant usage on schema platform to fn_collect_dead_letters;
 grant select, insert on platform.inbox to fn_collect_dead_letters;
@@ -348,6 +375,11 @@ grant insert on platform.outbox to fn_deliver_fulfilment;
 grant select, insert on orders.audit to fn_deliver_fulfilment;
 grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_deliver_fulfilment;
 create policy emit_deliver_fulfilment on platform.outbox for insert to fn_deliver_fulfilment with check (type in ('shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1'));
+-- orders/deny_refund
+grant usage on schema orders, platform to fn_deny_refund;
+grant select on orders.orders to fn_deny_refund;
+grant select, insert on orders.audit to fn_deny_refund;
+grant select, insert, update on orders.refund_requests, platform.idempotency to fn_deny_refund;
 -- orders/drive_sagas
 grant usage on schema orders, platform to fn_drive_sagas;
 grant insert on platform.outbox to fn_drive_sagas;
@@ -452,6 +484,18 @@ create policy read_get_timeline on platform.outbox for select to fn_get_timeline
 -- inventory/get_transfer
 grant usage on schema inventory to fn_get_transfer;
 grant select on inventory.transfer_lines, inventory.transfers to fn_get_transfer;
+-- orders/give_up_step
+grant usage on schema orders, platform to fn_give_up_step;
+grant insert on platform.outbox to fn_give_up_step;
+grant select, insert on orders.audit to fn_give_up_step;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_give_up_step;
+create policy emit_give_up_step on platform.outbox for insert to fn_give_up_step with check (type in ('shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1', 'shop.payments.void.v1'));
+-- orders/grant_refund
+grant usage on schema orders, platform to fn_grant_refund;
+grant insert on platform.outbox to fn_grant_refund;
+grant select, insert on orders.audit to fn_grant_refund;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.refund_requests, orders.refunds, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_grant_refund;
+create policy emit_grant_refund on platform.outbox for insert to fn_grant_refund with check (type in ('shop.inventory.restock.v1', 'shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1', 'shop.payments.refund.v1'));
 -- platform/group_dead_letters
 grant usage on schema platform to fn_group_dead_letters;
 grant select on platform.dead_letters to fn_group_dead_letters;
@@ -500,6 +544,9 @@ grant select on platform.dead_letters to fn_list_dead_letters;
 -- orders/list_fulfilments
 grant usage on schema orders to fn_list_fulfilments;
 grant select on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders to fn_list_fulfilments;
+-- orders/list_goods_returns
+grant usage on schema orders to fn_list_goods_returns;
+grant select on orders.goods_return_lines, orders.goods_returns, orders.order_lines to fn_list_goods_returns;
 -- inventory/list_holds
 grant usage on schema inventory to fn_list_holds;
 grant select on inventory.hold_lines, inventory.holds to fn_list_holds;
@@ -518,12 +565,21 @@ grant select on payments.payments to fn_list_payments;
 -- catalog/list_products
 grant usage on schema catalog to fn_list_products;
 grant select on catalog.categories, catalog.listings, catalog.search_entries, catalog.stock to fn_list_products;
+-- orders/list_refund_requests
+grant usage on schema orders to fn_list_refund_requests;
+grant select on orders.orders, orders.refund_requests to fn_list_refund_requests;
+-- orders/list_refunds
+grant usage on schema orders to fn_list_refunds;
+grant select on orders.orders, orders.refunds to fn_list_refunds;
 -- orders/list_sagas
 grant usage on schema orders to fn_list_sagas;
 grant select on orders.orders, orders.sagas to fn_list_sagas;
 -- inventory/list_shortfalls
 grant usage on schema inventory to fn_list_shortfalls;
 grant select on inventory.hold_lines, inventory.holds, inventory.stock to fn_list_shortfalls;
+-- orders/list_steps
+grant usage on schema orders to fn_list_steps;
+grant select on orders.steps to fn_list_steps;
 -- inventory/list_transfers
 grant usage on schema inventory to fn_list_transfers;
 grant select on inventory.transfer_lines, inventory.transfers to fn_list_transfers;
@@ -589,6 +645,12 @@ grant insert on platform.outbox to fn_receive_provider_event;
 grant select, insert on payments.ledger to fn_receive_provider_event;
 grant select, insert, update on payments.attempts, payments.breakers, payments.chargebacks, payments.payments, payments.provider_events, platform.streams to fn_receive_provider_event;
 create policy emit_receive_provider_event on platform.outbox for insert to fn_receive_provider_event with check (type in ('shop.payments.chargeback.closed.v1', 'shop.payments.chargeback.opened.v1', 'shop.payments.payment.action_required.v1', 'shop.payments.payment.authorized.v1', 'shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
+-- orders/receive_return
+grant usage on schema orders, platform to fn_receive_return;
+grant insert on platform.outbox to fn_receive_return;
+grant select, insert on orders.audit to fn_receive_return;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.goods_return_lines, orders.goods_returns, orders.order_lines, orders.orders, orders.refunds, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_receive_return;
+create policy emit_receive_return on platform.outbox for insert to fn_receive_return with check (type in ('shop.inventory.restock.v1', 'shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1', 'shop.payments.refund.v1'));
 -- inventory/receive_transfer
 grant usage on schema inventory, platform to fn_receive_transfer;
 grant insert on platform.outbox to fn_receive_transfer;
@@ -620,6 +682,12 @@ create policy emit_record_order on platform.outbox for insert to fn_record_order
 grant usage on schema inventory, platform to fn_redeliver_alert;
 grant select on inventory.alert_targets, inventory.alerts to fn_redeliver_alert;
 grant select, insert, update on inventory.alert_deliveries, platform.idempotency to fn_redeliver_alert;
+-- orders/refund_order
+grant usage on schema orders, platform to fn_refund_order;
+grant insert on platform.outbox to fn_refund_order;
+grant select, insert on orders.audit to fn_refund_order;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.refunds, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_refund_order;
+create policy emit_refund_order on platform.outbox for insert to fn_refund_order with check (type in ('shop.inventory.restock.v1', 'shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1', 'shop.payments.refund.v1'));
 -- payments/refund_payment
 grant usage on schema payments, platform to fn_refund_payment;
 grant insert on platform.outbox to fn_refund_payment;
@@ -647,6 +715,11 @@ grant select, insert, update on platform.attempts, platform.dead_letters, platfo
 create policy retry_replay_dead_letters on platform.outbox for insert to fn_replay_dead_letters with check (topic like 'shop.retry.%');
 create policy write_replay_dead_letters on platform.attempts to fn_replay_dead_letters using (true) with check (true);
 create policy read_replay_dead_letters on platform.outbox for select to fn_replay_dead_letters using (true);
+-- orders/request_refund
+grant usage on schema orders, platform to fn_request_refund;
+grant select on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.steps to fn_request_refund;
+grant select, insert on orders.audit to fn_request_refund;
+grant select, insert, update on orders.orders, orders.refund_requests, orders.sagas, platform.idempotency to fn_request_refund;
 -- payments/resolve_unknown_payments
 grant usage on schema payments, platform to fn_resolve_unknown_payments;
 grant insert on platform.outbox to fn_resolve_unknown_payments;
@@ -660,6 +733,12 @@ grant select on inventory.hold_lines, inventory.locations to fn_restock_goods;
 grant select, insert on inventory.hold_parts, inventory.ledger, platform.inbox to fn_restock_goods;
 grant select, insert, update on inventory.holds, inventory.items, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_restock_goods;
 create policy emit_restock_goods on platform.outbox for insert to fn_restock_goods with check (type in ('shop.inventory.hold.restock_refused.v1', 'shop.inventory.hold.restocked.v1', 'shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
+-- orders/retry_refund
+grant usage on schema orders, platform to fn_retry_refund;
+grant insert on platform.outbox to fn_retry_refund;
+grant select, insert on orders.audit to fn_retry_refund;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.refunds, orders.return_lines, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_retry_refund;
+create policy emit_retry_refund on platform.outbox for insert to fn_retry_refund with check (type in ('shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1', 'shop.payments.refund.v1'));
 -- orders/retry_saga
 grant usage on schema orders, platform to fn_retry_saga;
 grant insert on platform.outbox to fn_retry_saga;
@@ -667,11 +746,17 @@ grant select on orders.order_lines to fn_retry_saga;
 grant select, insert on orders.audit, orders.saga_moves to fn_retry_saga;
 grant select, insert, update on orders.orders, orders.sagas, platform.idempotency, platform.streams to fn_retry_saga;
 create policy emit_retry_saga on platform.outbox for insert to fn_retry_saga with check (type in ('shop.inventory.commit.v1', 'shop.inventory.extend.v1', 'shop.inventory.hold.v1', 'shop.inventory.release.v1', 'shop.orders.saga.retried.v1', 'shop.payments.authorize.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
+-- orders/retry_step
+grant usage on schema orders, platform to fn_retry_step;
+grant insert on platform.outbox to fn_retry_step;
+grant select, insert on orders.audit to fn_retry_step;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_retry_step;
+create policy emit_retry_step on platform.outbox for insert to fn_retry_step with check (type in ('shop.inventory.release_part.v1', 'shop.inventory.restock.v1', 'shop.inventory.ship.v1', 'shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
 -- orders/return_goods
 grant usage on schema orders, platform to fn_return_goods;
 grant insert on platform.outbox to fn_return_goods;
 grant select, insert on orders.returns to fn_return_goods;
-grant select, insert, update on orders.order_lines, orders.orders, orders.return_lines, platform.idempotency, platform.streams to fn_return_goods;
+grant select, insert, update on orders.order_lines, orders.orders, orders.refunds, orders.return_lines, orders.steps, platform.idempotency, platform.streams to fn_return_goods;
 create policy emit_return_goods on platform.outbox for insert to fn_return_goods with check (type in ('shop.payments.refund.v1'));
 -- inventory/rotate_alert_secret
 grant usage on schema inventory to fn_rotate_alert_secret;

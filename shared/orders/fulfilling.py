@@ -246,7 +246,9 @@ class Fulfilling:
             ]
             await db.send(SAVE_PARTS, parts=_json(parts))
         if self.changed_steps:
-            await db.send(SAVE_STEPS, steps=_json([_row(step) for step in self.changed_steps.values()]), now=self.work.now)
+            await db.send(
+                SAVE_STEPS, steps=_json([_row(step) for step in self.changed_steps.values()]), now=self.work.now
+            )
         lines = [{"order_id": order.id, **_row(line)} for order in orders for line in order.lines.values()]
         await db.send(SAVE_LINES, lines=_json(lines))
         sums = [
@@ -269,9 +271,7 @@ class Fulfilling:
             order = self.orders[order_id]
             if order.at.status == "confirmed" and order.is_complete:
                 completed.add(order_id)
-                said = OrderCompleted(
-                    order_id=order_id, currency=order.at.currency, total_minor=order.at.total_minor
-                )
+                said = OrderCompleted(order_id=order_id, currency=order.at.currency, total_minor=order.at.total_minor)
                 self.work.emit(said, because=because)
         return completed
 

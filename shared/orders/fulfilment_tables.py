@@ -107,4 +107,5 @@ goods_return_lines = Table(
     Column("quantity", Integer, nullable=False),
     Column("restocked", Integer, nullable=False),
     Column("damaged", Integer, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
 )

@@ -39,7 +39,7 @@ async def refund(
     """Asks payments for it. Raises OrderNotReady, and MoreThanPaid."""
     if not order.stands:
         raise OrderNotReady(order_id=order.id, status_now=order.at.status)
-    if amount_minor > order.refundable_minor:
+    if not 0 < amount_minor <= order.refundable_minor:
         raise MoreThanPaid(order_id=order.id, refundable_minor=order.refundable_minor)
     order.refunded_minor += amount_minor
     step = locked.ask(order, REFUND, source=source, reason=reason, amount_minor=amount_minor, because=because)

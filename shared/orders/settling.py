@@ -1,27 +1,13 @@
 """What follows when a step is answered: one row of `steps.STEPS`, and one piece of work for each kind of step."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import cast
+from collections.abc import Sequence
 from uuid import UUID
 
 from shared.inventory.events import HoldPartReleased, HoldShipped, ShipmentRefused
 from shared.orders.fulfilling import Fulfilling, Order, lock_orders
 from shared.orders.parting import leave, take_off
 from shared.orders.refunding import tell
-from shared.orders.steps import (
-    CAPTURE,
-    CAPTURES,
-    PAUSE,
-    REFUND,
-    RELEASE,
-    SETTLES,
-    SHIP,
-    Answered,
-    Kind,
-    Step,
-    is_awaited,
-    step_of,
-)
+from shared.orders.steps import CAPTURES, PAUSE, REFUND, SETTLES, Answered, Step, is_awaited, step_of
 from shared.payments.events import CaptureFailed, PaymentCaptured, RefundFailed
 from shared.runtime import Work
 
@@ -49,8 +35,7 @@ async def settle(events: Sequence[Answered], work: Work) -> None:
         if step.kind is REFUND:
             failed = isinstance(event, RefundFailed)
             refunds.append((step.id, "failed" if failed else "succeeded", _said(event)))
-        if step.kind in _FOLLOWS:
-            await _FOLLOWS[step.kind](locked, order, step, event)
+        await _follow(locked, order, step, event)
     await tell(locked, refunds)
     await locked.save()
 
@@ -63,18 +48,28 @@ def _said(event: Answered) -> str | None:
     return getattr(event, "code", None) or getattr(event, "reason", None)
 
 
-async def _shipped(locked: Fulfilling, order: Order, step: Step, event: Answered) -> None:
-    one = order.fulfilments[step.id]
-    if isinstance(event, HoldShipped) and one.can("left"):
-        leave(locked, order, one, step.lines, event)
-    elif isinstance(event, ShipmentRefused) and one.can("refused"):
-        one.refused = step.answer
-        locked.move(order, one, "refused", event)
+async def _follow(locked: Fulfilling, order: Order, step: Step, event: Answered) -> None:
+    match event:
+        case HoldShipped():
+            one = order.fulfilments[step.id]
+            if one.can("left"):
+                leave(locked, order, one, step.lines, event)
+        case ShipmentRefused():
+            one = order.fulfilments[step.id]
+            if one.can("refused"):
+                one.refused = step.answer
+                locked.move(order, one, "refused", event)
+        case HoldPartReleased():
+            await _released(locked, order, step, event)
+        case PaymentCaptured():
+            order.captured_minor += event.amount_minor
+        case RefundFailed():
+            order.refunded_minor -= step.amount_minor or 0
 
 
-async def _released(locked: Fulfilling, order: Order, step: Step, event: Answered) -> None:
+async def _released(locked: Fulfilling, order: Order, step: Step, event: HoldPartReleased) -> None:
     """Of two lines of one SKU the first gets what was given back first. An order that is cancelled whole gets all."""
-    given = {(line.sku, line.location): line.quantity for line in cast(HoldPartReleased, event).lines}
+    given = {(line.sku, line.location): line.quantity for line in event.lines}
     by_id = {str(id): one for id, one in order.fulfilments.items()}
     came = []
     for line in step.lines:
@@ -88,21 +83,3 @@ async def _released(locked: Fulfilling, order: Order, step: Step, event: Answere
             came.append((line, units))
     if came and order.stands:
         await take_off(locked, order, came, source=step.source, reason=step.reason, because=event)
-
-
-async def _captured(locked: Fulfilling, order: Order, step: Step, event: Answered) -> None:
-    if isinstance(event, PaymentCaptured):
-        order.captured_minor += event.amount_minor
-
-
-async def _refunded(locked: Fulfilling, order: Order, step: Step, event: Answered) -> None:
-    if isinstance(event, RefundFailed):
-        order.refunded_minor -= step.amount_minor or 0
-
-
-_FOLLOWS: dict[Kind, Callable[[Fulfilling, Order, Step, Answered], Awaitable[None]]] = {
-    SHIP: _shipped,
-    RELEASE: _released,
-    CAPTURE: _captured,
-    REFUND: _refunded,
-}

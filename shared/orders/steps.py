@@ -199,7 +199,7 @@ def step_of(event: Answered) -> UUID | None:
         case _:
             parts = event.command_key.split("/")
             try:
-                return UUID(parts[2]) if len(parts) > 2 else None  # noqa: PLR2004 - order/kind/step
+                return UUID(parts[2]) if len(parts) > 2 else None
             except ValueError:
                 return None
 

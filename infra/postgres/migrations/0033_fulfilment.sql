@@ -116,12 +116,13 @@ create index goods_returns_by_time on orders.goods_returns (created_at, id);
 create index goods_returns_of_order on orders.goods_returns (order_id);
 
 create table orders.goods_return_lines (
-  return_id uuid not null references orders.goods_returns,
-  line_no   int  not null,
-  order_id  uuid not null,
-  quantity  int  not null check (quantity > 0),
-  restocked int  not null default 0 check (restocked >= 0),
-  damaged   int  not null default 0 check (damaged >= 0),
+  return_id    uuid   not null references orders.goods_returns,
+  line_no      int    not null,
+  order_id     uuid   not null,
+  quantity     int    not null check (quantity > 0),
+  restocked    int    not null default 0 check (restocked >= 0),
+  damaged      int    not null default 0 check (damaged >= 0),
+  amount_minor bigint not null check (amount_minor >= 0),
   primary key (return_id, line_no),
   foreign key (order_id, line_no) references orders.order_lines,
   check (restocked + damaged <= quantity)
