@@ -1,4 +1,4 @@
-"""List fulfilments by location, status and age, oldest first: what is to be picked, unless asked otherwise (ORD-005)."""
+"""List fulfilments by location, status and age, oldest first: those to be picked, unless asked otherwise (ORD-005)."""
 
 from datetime import datetime
 from typing import Annotated

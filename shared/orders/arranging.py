@@ -13,14 +13,16 @@ from shared.runtime import Work
 from shared.runtime.pipeline import Row
 
 # Lines of one SKU take what is held of it in their order, locations in the order of their ids: both are laid out along
-# the same rule, and a line has at a location what the two have in common.
+# the same rule, and a line has at a location what the two have in common. An order that is being cancelled has none.
 ALLOCATED = text("""
-with wanted as (
+with standing as (
+  select id from orders.orders
+  where id = any(cast(:orders as uuid[])) and status in ('confirmed', 'completed') order by id for share
+), wanted as (
   select order_id, line_no, sku, quantity,
     sum(quantity) over (partition by order_id, sku order by line_no) - quantity as before
-  from orders.order_lines l
-  where order_id = any(cast(:orders as uuid[]))
-    and not exists (select from orders.fulfilments f where f.order_id = l.order_id)
+  from orders.order_lines l join standing s on s.id = l.order_id
+  where not exists (select from orders.fulfilments f where f.order_id = l.order_id)
 ), held as (
   select order_id, sku, location, quantity,
     sum(quantity) over (partition by order_id, sku order by location) - quantity as before

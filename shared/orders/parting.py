@@ -101,10 +101,11 @@ def choose(order: Order, wanted: dict[int, int], fulfilments: Sequence[Fulfilmen
         if units > free:
             lacking.append({"line_no": line_no, "quantity": units, "left": free})
             continue
+        missing = units
         for one in fulfilments:
-            if line_no in one.parts and (taken := min(units, one.parts[line_no].open)):
+            if line_no in one.parts and (taken := min(missing, one.parts[line_no].open)):
                 chosen.append(Units(one, line_no, taken))
-                units -= taken
+                missing -= taken
     if lacking:
         raise NotSoMany(order_id=order.id, lines=lacking)
     return chosen
