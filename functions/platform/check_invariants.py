@@ -20,6 +20,7 @@ from shared.inventory.tables import (
     transfers,
 )
 from shared.inventory.tables import ledger as stock_ledger
+from shared.orders.fulfilment_tables import fulfilment_lines, fulfilments, refunds, steps
 from shared.orders.saga import COMPLETED, FINAL, SAGA, START, STEERED, Ending, State, end, status_of
 from shared.orders.tables import order_lines, orders, return_lines, saga_moves, sagas
 from shared.payments.tables import attempts as payment_attempts
@@ -128,6 +129,7 @@ UNDER_WAY = "Payments are under way: the provider's books were not compared."
         *(stock, stock_ledger, mendings, holds, hold_lines, hold_parts, items, locations, transfers, transfer_lines),
         *(alerts, alert_targets, alert_deliveries, alert_attempts),
         *(orders, order_lines, sagas, saga_moves, return_lines),
+        *(fulfilments, fulfilment_lines, steps, refunds),
         *(payments, payment_attempts, payment_ledger, chargebacks, reconciliations),
         *(outbox, streams, log_heads, consumer_offsets, inbox, dead_letters, idempotency),
     ],

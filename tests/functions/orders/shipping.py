@@ -1,9 +1,9 @@
-"""Orders that are paid, with their goods on the shelves: every function that has a part in it runs, and the provider."""
+"""Orders that are paid, with their goods on the shelves: every function with a part in it runs, and the provider."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from shared.orders.fulfilment_views import FulfilmentView
 from shared.platform.invariants import CHECKS
 from shared.runtime import Event
 from shared.runtime.declare import OnEvent
-from tests.conftest import ADMIN, CUSTOMER, NOW, Books, Run
+from tests.conftest import ADMIN, NOW, Books, Run
 from tests.functions.orders.sagas import recorded
 
 CARRIERS = frozenset(
@@ -74,7 +74,9 @@ class Flow:
         _, emitted = await self.run(function, now=self.at)
         return await self.carry(emitted)
 
-    async def ordered(self, *lines: tuple[str, int, int], capture: str = "now", shipping: int = 0, **changed: Any) -> UUID:
+    async def ordered(
+        self, *lines: tuple[str, int, int], capture: str = "now", shipping: int = 0, **changed: Any
+    ) -> UUID:
         """A confirmed order of one customer: (sku, quantity, unit price) for each line."""
         named = [
             {"sku": sku, "title": sku, "quantity": quantity, "unit_price_minor": price}
@@ -156,3 +158,23 @@ async def filled(run: Run) -> None:
             caller=ADMIN,
         )
     await run(set_item_policy, SetItemPolicy(sku="gift", tracked=False), caller=ADMIN)
+
+
+async def order_row(db: Books, order: UUID) -> tuple[Any, ...]:
+    """Status, how far it is fulfilled, what was refunded, what was captured by shipments."""
+    row = await db.one(
+        "select status, fulfilment, refunded_minor, captured_minor from orders.orders where id = %(id)s", id=order
+    )
+    return tuple(row)
+
+
+async def paid(db: Books, order: UUID) -> tuple[int, int, int]:
+    """Captured, refunded and voided at the provider, as payments knows it."""
+    row = await db.one(
+        "select captured_minor, refunded_minor, voided_minor from payments.payments where order_id = %(id)s", id=order
+    )
+    return tuple(row)
+
+
+def of(kind: type[Any], said: list[Any]) -> list[Any]:
+    return [event for event in said if isinstance(event, kind)]

@@ -1,11 +1,6 @@
-"""Goods leave from where they are, whole or in parts; what cannot leave says so; an order is complete once all is gone."""
+"""Goods leave from where they are, whole or in parts; what cannot says so; an order is complete once all is gone."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -13,14 +8,10 @@ from functions.inventory.set_stock_level import SetStockLevel, set_stock_level
 from functions.orders.cancel_line import CancelLine, cancel_line
 from functions.orders.cancel_order import CancelOrder, cancel_order
 from functions.orders.deliver_fulfilment import DeliverFulfilment, deliver_fulfilment
-from functions.orders.drive_steps import drive_steps
 from functions.orders.get_order_fulfilment import GetOrderFulfilment, get_order_fulfilment
-from functions.orders.give_up_step import GiveUpStep, give_up_step
-from functions.orders.retry_step import RetryStep, retry_step
-from functions.orders.settle_steps import settle_steps
 from functions.orders.short_fulfilment import ShortFulfilment, short_fulfilment
-from shared.inventory.events import HoldShipped, ReleasePart, ShipHold, ShipmentRefused
-from shared.orders.events import OrderCancelled, OrderCancelling, OrderCompleted, OrderConfirmed
+from shared.inventory.events import HoldShipped, ShipHold, ShipmentRefused
+from shared.orders.events import OrderCompleted, OrderConfirmed
 from shared.orders.fulfilment_events import (
     FulfilmentCancelled,
     FulfilmentCreated,
@@ -28,59 +19,19 @@ from shared.orders.fulfilment_events import (
     FulfilmentShipped,
 )
 from shared.orders.fulfilment_problems import FulfilmentHasMoved, NotSoMany, OrderNotReady, UnderReview
-from shared.orders.problems import CannotCancel, UnknownOrder
-from shared.payments.events import CaptureFailed, CapturePayment, PaymentCaptured, RefundPayment, VoidPayment
-from shared.runtime.auth import Caller
-from shared.runtime.settings import Settings
-from tests.conftest import CUSTOMER, NOW, Books, Run
-from tests.functions.orders.shipping import Flow, filled, shipment, units
-from tests.provider import ProviderServer
-
-
-@pytest.fixture
-def provider(tmp_path: Path) -> Iterator[ProviderServer]:
-    server = ProviderServer(tmp_path / "books.sqlite")
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def settings(settings: Settings, provider: ProviderServer) -> Settings:
-    return replace(settings, provider_url=provider.url)
-
-
-@pytest.fixture
-async def flow(run: Run, db: Books) -> AsyncIterator[Flow]:
-    await filled(run)
-    flow = Flow(run, db)
-    yield flow
-    assert await flow.violated() == []
-
-
-async def order_row(db: Books, order: UUID) -> tuple[Any, ...]:
-    """Status, how far it is fulfilled, what was refunded, what was captured by shipments."""
-    row = await db.one(
-        "select status, fulfilment, refunded_minor, captured_minor from orders.orders where id = %(id)s", id=order
-    )
-    return tuple(row)
-
-
-async def paid(db: Books, order: UUID) -> tuple[int, int, int]:
-    """Captured, refunded and voided at the provider, as payments knows it."""
-    row = await db.one(
-        "select captured_minor, refunded_minor, voided_minor from payments.payments where order_id = %(id)s", id=order
-    )
-    return tuple(row)  # type: ignore[return-value]
-
-
-def of(kind: type[Any], said: list[Any]) -> list[Any]:
-    return [event for event in said if isinstance(event, kind)]
+from shared.orders.problems import CannotCancel
+from shared.payments.events import CapturePayment, RefundPayment
+from tests.conftest import CUSTOMER, Books, Run
+from tests.functions.orders.shipping import Flow, of, order_row, paid
 
 
 async def test_an_order_has_a_fulfilment_for_each_location_and_one_for_what_is_not_tracked(flow: Flow) -> None:
     order = await flow.ordered(("mug", 2, 100), ("plate", 1, 200), ("gift", 3, 0), ("mug", 1, 90))
 
-    created = {event.location: [(line.line_no, line.quantity) for line in event.lines] for event in of(FulfilmentCreated, flow.said)}
+    created = {
+        event.location: [(line.line_no, line.quantity) for line in event.lines]
+        for event in of(FulfilmentCreated, flow.said)
+    }
     assert created == {"LON": [(1, 2), (4, 1)], "LEEDS": [(2, 1)], None: [(3, 3)]}
     assert set(await flow.fulfilments(order)) == {"LON", "LEEDS", None}
     await flow.carry(of(OrderConfirmed, flow.said))
@@ -88,7 +39,9 @@ async def test_an_order_has_a_fulfilment_for_each_location_and_one_for_what_is_n
 
 
 async def test_a_line_is_split_over_locations(flow: Flow, run: Run, db: Books) -> None:
-    await run(set_stock_level, SetStockLevel(sku="mug", location="LEEDS", on_hand=10, reason="opening"), caller=CUSTOMER)
+    await run(
+        set_stock_level, SetStockLevel(sku="mug", location="LEEDS", on_hand=10, reason="opening"), caller=CUSTOMER
+    )
     order = await flow.ordered(("mug", 8, 100), ("mug", 7, 100))
     rows = await db.all(
         """select f.location, p.line_no, p.quantity from orders.fulfilment_lines p
