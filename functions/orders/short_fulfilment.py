@@ -9,6 +9,7 @@ from shared.orders.asking import Lines, check_stands, lock_fulfilment, summed
 from shared.orders.audit import record
 from shared.orders.cancelling import EMITS, WRITES
 from shared.orders.fulfilment import PENDING
+from shared.orders.fulfilment_metrics import SHORT_UNITS
 from shared.orders.fulfilment_problems import FulfilmentHasMoved, NotSoMany
 from shared.orders.fulfilment_views import FulfilmentView, read_fulfilment
 from shared.orders.parting import cancel, choose
@@ -47,5 +48,6 @@ async def short_fulfilment(request: ShortFulfilment, work: Work) -> FulfilmentVi
     await cancel(locked, order, chosen, source="shortage", reason=request.reason)
     await locked.save()
     units = sum(each.units for each in chosen)
+    SHORT_UNITS.inc(units)
     await record(work, "fulfilment.short", order.id, reason=request.reason, fulfilment_id=str(one.id), units=units)
     return await read_fulfilment(work, one.id)

@@ -15,6 +15,7 @@ from infra.cli.catalog import catalog
 from infra.cli.categories import category
 from infra.cli.commands import dead_letter, invariant, order, stock
 from infra.cli.connection import FAILED, Connection, connection_options, run
+from infra.cli.fulfilments import fulfilment
 from infra.cli.holds import hold
 from infra.cli.importer import Imported, Importer
 from infra.cli.locations import location as location_group
@@ -24,6 +25,7 @@ from infra.cli.plan import plan
 from infra.cli.product_files import export_products, import_products
 from infra.cli.products import product
 from infra.cli.progress import Display
+from infra.cli.refunds import refund
 from infra.cli.replay import Replay
 from infra.cli.report import Report
 from infra.cli.retail import NotRetail, Retail, read
@@ -159,8 +161,8 @@ for command in (
 ):
     stock.add_command(command)
 for noun in (
-    order, saga, payment, product, category, stock, location_group, transfer, hold, catalog, dead_letter, invariant,
-    alert,
+    order, fulfilment, saga, payment, refund, product, category, stock, location_group, transfer, hold, catalog,
+    dead_letter, invariant, alert,
 ):  # fmt: skip
     cli.add_command(noun)
 

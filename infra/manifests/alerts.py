@@ -265,6 +265,28 @@ def orders() -> list[Alert]:
             f' unless sum(rate(shop_events_emitted_total{{type=~"{ended}"}}[15m])) > 0',
             "5m", "page", "Orders are taken, and none is confirmed, rejected or cancelled", "an-order-is-stuck",
         ),
+        Alert(
+            "FulfilmentsAreOverdue",
+            "max(shop_order_fulfilments_oldest_seconds) > 259200",
+            "1h", "ticket", "A fulfilment has waited {{ $value | humanizeDuration }} to be shipped",
+            "goods-do-not-leave",
+        ),
+        Alert(
+            "RefundsHaveFailed",
+            'max(shop_order_refunds_open{status="failed"}) > 0',
+            "5m", "ticket", "{{ $value | humanize }} refunds were refused by the provider", "a-refund-fails",
+        ),
+        Alert(
+            "StepsNeedAttention",
+            'max by (kind) (shop_order_steps_open{state="needs_attention"}) > 0',
+            "5m", "ticket", "{{ $value | humanize }} times a person is needed ({{ $labels.kind }})", "a-step-is-stuck",
+        ),
+        Alert(
+            "StepsGetNoAnswer",
+            "max(shop_order_steps_overdue_seconds) > 600",
+            "5m", "ticket", "For {{ $value | humanizeDuration }} a command beyond the checkout has had no answer",
+            "a-step-is-stuck",
+        ),
     ]  # fmt: skip
 
 

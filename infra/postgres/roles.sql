@@ -128,6 +128,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_list_shortfalls',
   'fn_list_steps',
   'fn_list_transfers',
+  'fn_measure_fulfilments',
   'fn_measure_payments',
   'fn_measure_stock',
   'fn_move_category',
@@ -583,6 +584,9 @@ grant select on orders.steps to fn_list_steps;
 -- inventory/list_transfers
 grant usage on schema inventory to fn_list_transfers;
 grant select on inventory.transfer_lines, inventory.transfers to fn_list_transfers;
+-- orders/measure_fulfilments
+grant usage on schema orders to fn_measure_fulfilments;
+grant select on orders.fulfilments, orders.refund_requests, orders.refunds, orders.steps to fn_measure_fulfilments;
 -- payments/measure_payments
 grant usage on schema payments to fn_measure_payments;
 grant select on payments.attempts, payments.breakers, payments.chargebacks, payments.comparisons, payments.differences to fn_measure_payments;
