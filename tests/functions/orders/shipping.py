@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -34,7 +35,7 @@ CARRIERS = frozenset(
 class Flow:
     """Carries events to the functions that take them, in their order, until nothing is left, but for what is held up.
 
-    `at` is the clock of all that runs.
+    `at` is the clock of all that runs. By `chance` events come in any order.
     """
 
     run: Run
@@ -43,11 +44,14 @@ class Flow:
     kept: list[Event] = field(default_factory=list)
     said: list[Event] = field(default_factory=list)
     at: datetime = NOW
+    chance: Random | None = None
 
     async def carry(self, events: Sequence[Event], *, past: Collection[type[Event]] = ()) -> list[Event]:
         """Gives all that was said, those events too."""
         waiting, said = deque(events), list(events)
         while waiting:
+            if self.chance is not None:
+                waiting.rotate(self.chance.randrange(len(waiting)))
             event = waiting.popleft()
             if type(event) in self.held_up and type(event) not in past:
                 self.kept.append(event)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -12,16 +13,18 @@ from functions.orders.cancel_order import CancelOrder, cancel_order
 from functions.orders.drive_steps import drive_steps
 from functions.orders.give_up_step import GiveUpStep, give_up_step
 from functions.orders.list_steps import ListSteps, list_steps
+from functions.orders.refund_order import RefundOrder, refund_order
 from functions.orders.retry_step import RetryStep, retry_step
-from functions.orders.ship_fulfilment import ship_fulfilment
+from functions.orders.ship_fulfilment import ShipFulfilment, ship_fulfilment
 from functions.orders.short_fulfilment import ShortFulfilment, short_fulfilment
 from shared.inventory.events import ReleasePart, ShipHold
 from shared.orders.events import OrderCancelled, OrderCompleted
 from shared.orders.fulfilment_events import FulfilmentCancelled
-from shared.orders.fulfilment_problems import NotFailed, NotSoMany
-from shared.orders.problems import UnknownOrder
+from shared.orders.fulfilment_problems import FulfilmentHasMoved, MoreThanPaid, NotFailed, NotSoMany, OrderNotReady
+from shared.orders.problems import CannotCancel, UnknownOrder
 from shared.orders.steps import CAPTURES, PAUSE
 from shared.payments.events import CaptureFailed, CapturePayment, RefundPayment
+from shared.runtime import Event
 from shared.runtime.auth import Caller
 from tests.conftest import ADMIN, CUSTOMER, Ask, Books
 from tests.functions.orders.shipping import Flow, of, order_row, paid
@@ -222,3 +225,53 @@ async def test_ship_against_cancel_line_against_cancel_whole_has_one_winner(flow
         else:
             await flow.carry([RefundPayment.model_validate_json(commands[0].data)])
             assert (await order_row(db, order))[0] == "cancelled"
+
+
+async def tried(flow: Flow, function: Any, request: Any, caller: Caller = ADMIN) -> list[Event]:
+    """What is said of it; nothing where it is refused."""
+    try:
+        _, emitted = await flow.run(function, request, caller=caller, now=flow.at)
+    except (FulfilmentHasMoved, NotSoMany, OrderNotReady, MoreThanPaid, CannotCancel):
+        return []
+    return emitted
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(4, 60))])
+async def test_whatever_is_asked_at_once_and_heard_in_any_order_the_books_agree(
+    seed: int, flow: Flow, db: Books
+) -> None:
+    """The flow checks every invariant at its end."""
+    chance = Random(seed)
+    orders = [
+        await flow.ordered(
+            ("mug", 3, 100), ("plate", 2, 33), ("gift", 1, 10), capture=capture, shipping=chance.choice([0, 50])
+        )
+        for capture in ("now", "at_shipment")
+    ]
+    flow.chance = chance
+    for _ in range(14):
+        said: list[Event] = []
+        for order in chance.sample(orders, 2):
+            known = await db.all(
+                "select id from orders.fulfilments where order_id = %(order)s order by id", order=order
+            )
+            one = chance.choice(known).id
+            lines = [{"line_no": chance.randint(1, 3), "quantity": chance.randint(1, 2)}]
+            less = {"order_id": order, "line_no": chance.randint(1, 3), "quantity": chance.choice([1, None])}
+            wishes: list[tuple[Any, Any, Caller]] = [
+                (ship_fulfilment, ShipFulfilment.model_validate({"fulfilment_id": one, "lines": lines}), ADMIN),
+                (ship_fulfilment, ShipFulfilment(fulfilment_id=one), ADMIN),
+                (short_fulfilment, ShortFulfilment.model_validate({"fulfilment_id": one, "reason": "gone"}), ADMIN),
+                (cancel_line, CancelLine.model_validate({**less, "reason": "too many"}), CUSTOMER),
+                (refund_order, RefundOrder(order_id=order, amount_minor=chance.randint(1, 60), reason="late"), ADMIN),
+                (cancel_order, CancelOrder(order_id=order, reason="changed my mind"), CUSTOMER),
+            ]
+            for function, request, caller in chance.choices(wishes, weights=[6, 2, 2, 6, 2, 1], k=2):
+                said += await tried(flow, function, request, caller)
+        await flow.carry(said)
+        flow.at += PAUSE
+        await flow.tick(drive_steps)
+    for row in await db.all("select id from orders.fulfilments where status = 'pending'"):
+        await flow.carry(await tried(flow, ship_fulfilment, ShipFulfilment(fulfilment_id=row.id)))
+    statuses = await db.all("select status from orders.orders")
+    assert {row.status for row in statuses} <= {"completed", "cancelled"}
