@@ -40,10 +40,10 @@ class HeldLine(View):
 
 
 class HoldPart(View):
-    """A shipment, or what was given back of a hold that went on; `id` is the key of its command."""
+    """A shipment, what was given back of a hold that went on, or what came back; `id` is its command's key."""
 
     id: UUID
-    kind: Literal["shipped", "released"]
+    kind: Literal["shipped", "released", "returned"]
     lines: list[AllocatedLine]
     at: datetime
 

@@ -6,17 +6,19 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 from sqlalchemy import text
 
+from shared.orders.fulfilment_tables import refunds, steps
+from shared.orders.steps import ANSWER_WITHIN
 from shared.orders.tables import order_lines, orders, return_lines, returns
 from shared.payments.events import RefundPayment
 from shared.runtime import Request, View, Work, http
 from shared.vocabulary import BOOKS_DAYS, Line, Minor, Moment, Quantity, Sku
 
 SOLD = text("""
-select o.id as order_id, l.line_no, l.quantity - l.returned_quantity as quantity_left, o.currency,
-  o.total_minor - o.refunded_minor as left_minor
+select o.id as order_id, l.line_no, l.quantity - l.cancelled_quantity - l.returned_quantity as quantity_left,
+  o.currency, case when o.capture = 'now' then o.total_minor else o.captured_minor end - o.refunded_minor as left_minor
 from orders.orders o join orders.order_lines l on l.order_id = o.id
-where o.customer_id = :customer_id and o.placed_at < :returned_at and o.status = 'confirmed'
-  and l.sku = :sku and l.returned_quantity < l.quantity
+where o.customer_id = :customer_id and o.placed_at < :returned_at and o.status in ('confirmed', 'completed')
+  and l.sku = :sku and l.returned_quantity + l.cancelled_quantity < l.quantity
 order by o.placed_at desc, o.id desc, l.line_no
 limit 100
 for update of o, l
@@ -39,6 +41,15 @@ with taken as (
 ), owed as (
   update orders.orders o set refunded_minor = o.refunded_minor + t.amount_minor, version = o.version + 1
   from (select order_id, sum(amount_minor) as amount_minor from taken group by order_id) t where o.id = t.order_id
+), refunded as (
+  insert into orders.refunds (id, order_id, amount_minor, source, reason, status, created_at, updated_at)
+  select refund_id, order_id, amount_minor, 'return', :reason, 'requested', :now, :now
+  from taken where amount_minor > 0
+), asked as (
+  insert into orders.steps
+    (id, order_id, kind, state, amount_minor, source, reason, deadline, created_at, updated_at)
+  select refund_id, order_id, 'refund', 'asked', amount_minor, 'return', :reason, :deadline, :now, :now
+  from taken where amount_minor > 0
 )
 insert into orders.return_lines (return_id, refund_id, order_id, line_no, quantity, amount_minor, status)
 select :id, refund_id, order_id, line_no, quantity, amount_minor,
@@ -80,7 +91,7 @@ class ReturnView(View):
     role="admin",
     idempotent=True,
     key_days=BOOKS_DAYS,
-    writes=[orders, order_lines, returns, return_lines],
+    writes=[orders, order_lines, returns, return_lines, refunds, steps],
     emits=[RefundPayment],
 )
 async def return_goods(request: ReturnGoods, work: Work) -> ReturnView:
@@ -122,6 +133,9 @@ async def _keep(request: ReturnGoods, view: ReturnView, currency: str, work: Wor
     await work.db.send(
         KEEP_LINES,
         id=view.return_id,
+        reason=request.reason,
+        now=work.now,
+        deadline=work.now + ANSWER_WITHIN,
         refund_ids=refund_ids,
         order_ids=[match.order_id for match in view.matched],
         line_nos=[match.line_no for match in view.matched],

@@ -26,6 +26,7 @@ from infra.cli.desk import (
     tag_order,
 )
 from infra.cli.figures import figures
+from infra.cli.fulfilments import fulfilment
 from infra.cli.holds import hold
 from infra.cli.importer import Imported, Importer
 from infra.cli.locations import location as location_group
@@ -36,6 +37,7 @@ from infra.cli.pricing import discount, shipping, tax
 from infra.cli.product_files import export_products, import_products
 from infra.cli.products import product
 from infra.cli.progress import Display
+from infra.cli.refunds import refund
 from infra.cli.replay import Replay
 from infra.cli.report import Report
 from infra.cli.retail import NotRetail, Retail, read
@@ -181,8 +183,8 @@ for command in (
 ):
     stock.add_command(command)
 for noun in (
-    order, customer, saga, payment, figures, product, category, stock, location_group, transfer, hold, catalog,
-    discount, shipping, tax, dead_letter, invariant, alert,
+    order, customer, fulfilment, saga, payment, refund, figures, product, category, stock, location_group, transfer,
+    hold, catalog, discount, shipping, tax, dead_letter, invariant, alert,
 ):  # fmt: skip
     cli.add_command(noun)
 

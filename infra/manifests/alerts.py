@@ -286,6 +286,28 @@ def orders() -> list[Alert]:
             "5m", "ticket", "An order has been held for review for {{ $value | humanizeDuration }}",
             "orders-wait-for-review",
         ),
+        Alert(
+            "FulfilmentsAreOverdue",
+            "max(shop_order_fulfilments_oldest_seconds) > 259200",
+            "1h", "ticket", "A fulfilment has waited {{ $value | humanizeDuration }} to be shipped",
+            "goods-do-not-leave",
+        ),
+        Alert(
+            "RefundsHaveFailed",
+            'max(shop_order_refunds_open{status="failed"}) > 0',
+            "5m", "ticket", "{{ $value | humanize }} refunds were refused by the provider", "a-refund-fails",
+        ),
+        Alert(
+            "StepsNeedAttention",
+            'max by (kind) (shop_order_steps_open{state="needs_attention"}) > 0',
+            "5m", "ticket", "{{ $value | humanize }} times a person is needed ({{ $labels.kind }})", "a-step-is-stuck",
+        ),
+        Alert(
+            "StepsGetNoAnswer",
+            "max(shop_order_steps_overdue_seconds) > 600",
+            "5m", "ticket", "For {{ $value | humanizeDuration }} a command beyond the checkout has had no answer",
+            "a-step-is-stuck",
+        ),
     ]  # fmt: skip
 
 

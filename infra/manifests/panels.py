@@ -31,6 +31,13 @@ from shared.orders.events import (
     OrderRejected,
     SagaStuck,
 )
+from shared.orders.fulfilment_events import (
+    FulfilmentCancelled,
+    FulfilmentCreated,
+    FulfilmentDelivered,
+    FulfilmentReturned,
+    FulfilmentShipped,
+)
 from shared.payments.events import (
     CaptureFailed,
     PaymentActionRequired,
@@ -411,6 +418,51 @@ ORDERS: list[Row] = [
                 (Line(f"sum by (what) (increase(shop_orders_discounts_total[{WINDOW}]))", "{{what}}"),),
             ),
             Panel("Orders that wait too long", "Each time that an overdue saga says so.", "ops", _told(SagaStuck)),
+        ),
+    ),
+    (
+        "Fulfilment",
+        (
+            Panel(
+                "Fulfilments", "", "ops",
+                _told(
+                    *(FulfilmentCreated, FulfilmentShipped, FulfilmentDelivered, FulfilmentCancelled),
+                    FulfilmentReturned,
+                ),
+            ),
+            Panel(
+                "Still to be shipped", "By how long it has been so.", "short",
+                (Line("max by (status, age) (shop_order_fulfilments_open)", "{{status}} {{age}}"),),
+            ),
+            Panel(
+                "The oldest that is to be shipped", "", "s",
+                (Line("max(shop_order_fulfilments_oldest_seconds)", "age"),),
+            ),
+            Panel(
+                "What is not there",
+                "Fulfilments that inventory let not leave, and units that were said to be missing, by the day.",
+                "short",
+                (
+                    Line("max(shop_order_fulfilments_refused)", "refused"),
+                    Line("sum(increase(shop_order_units_short_total[1d]))", "units short"),
+                ),
+            ),
+        ),
+    ),
+    (
+        "Money back",
+        (
+            Panel(
+                "Refunds that are not paid", "Failed ones wait for a person.", "short",
+                (
+                    Line("max by (status) (shop_order_refunds_open)", "{{status}}"),
+                    Line("max(shop_order_refund_requests_open)", "asked for by customers"),
+                ),
+            ),
+            Panel(
+                "Steps that are not done", "What is asked of inventory and payments beyond the checkout.", "short",
+                (Line("max by (kind, state) (shop_order_steps_open)", "{{kind}} {{state}}"),),
+            ),
         ),
     ),
     (

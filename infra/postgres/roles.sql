@@ -48,8 +48,11 @@ select pg_temp.ensure_role('shop_relay');
 select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from unnest(array[
   'fn_adjust_stock',
   'fn_advance_order',
+  'fn_arrange_fulfilments',
   'fn_authorize_payment',
+  'fn_authorize_return',
   'fn_cancel_guest_order',
+  'fn_cancel_line',
   'fn_cancel_order',
   'fn_cancel_transfer',
   'fn_capture_payment',
@@ -58,6 +61,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_check_invariants',
   'fn_check_stock',
   'fn_close_location',
+  'fn_close_return',
   'fn_collect_dead_letters',
   'fn_commit_hold',
   'fn_compare_payments',
@@ -73,8 +77,11 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_delete_alert_target',
   'fn_delete_category',
   'fn_delete_product',
+  'fn_deliver_fulfilment',
+  'fn_deny_refund',
   'fn_describe_order',
   'fn_drive_sagas',
+  'fn_drive_steps',
   'fn_erase_customer',
   'fn_erase_guest',
   'fn_expire_holds',
@@ -94,11 +101,13 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_get_customer',
   'fn_get_customer_figures',
   'fn_get_discount',
+  'fn_get_fulfilment',
   'fn_get_guest_order',
   'fn_get_hold',
   'fn_get_location',
   'fn_get_order',
   'fn_get_order_figures',
+  'fn_get_order_fulfilment',
   'fn_get_order_payment',
   'fn_get_past_stock',
   'fn_get_payment',
@@ -112,6 +121,8 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_get_timeline',
   'fn_get_transfer',
   'fn_give_back_discounts',
+  'fn_give_up_step',
+  'fn_grant_refund',
   'fn_group_dead_letters',
   'fn_hold_stock',
   'fn_import_products',
@@ -127,18 +138,24 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_list_dead_letters',
   'fn_list_discounts',
   'fn_list_findings',
+  'fn_list_fulfilments',
+  'fn_list_goods_returns',
   'fn_list_holds',
   'fn_list_ledger',
   'fn_list_locations',
   'fn_list_my_orders',
   'fn_list_payments',
   'fn_list_products',
+  'fn_list_refund_requests',
+  'fn_list_refunds',
   'fn_list_sagas',
   'fn_list_shipping_methods',
   'fn_list_shortfalls',
+  'fn_list_steps',
   'fn_list_tax_rates',
   'fn_list_transfers',
   'fn_list_weights',
+  'fn_measure_fulfilments',
   'fn_measure_payments',
   'fn_measure_reviews',
   'fn_measure_sagas',
@@ -157,11 +174,13 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_rebuild_catalog',
   'fn_rebuild_figures',
   'fn_receive_provider_event',
+  'fn_receive_return',
   'fn_receive_transfer',
   'fn_reconcile_payments',
   'fn_reconcile_stock',
   'fn_record_order',
   'fn_redeliver_alert',
+  'fn_refund_order',
   'fn_refund_payment',
   'fn_release_hold',
   'fn_release_hold_part',
@@ -170,8 +189,12 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_remove_shipping_method',
   'fn_remove_tax_rate',
   'fn_replay_dead_letters',
+  'fn_request_refund',
   'fn_resolve_unknown_payments',
+  'fn_restock_goods',
+  'fn_retry_refund',
   'fn_retry_saga',
+  'fn_retry_step',
   'fn_return_goods',
   'fn_review_order',
   'fn_rotate_alert_secret',
@@ -193,8 +216,10 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_set_stock_level',
   'fn_set_tax_rate',
   'fn_set_weights',
-  'fn_settle_refund',
+  'fn_settle_steps',
+  'fn_ship_fulfilment',
   'fn_ship_hold',
+  'fn_short_fulfilment',
   'fn_skip_saga_step',
   'fn_suggest_searches',
   'fn_tag_order',
@@ -251,12 +276,25 @@ grant insert on platform.outbox to fn_advance_order;
 grant select, insert on orders.saga_moves, platform.inbox to fn_advance_order;
 grant select, insert, update on orders.orders, orders.sagas, platform.attempts, platform.dead_letters, platform.streams to fn_advance_order;
 create policy emit_advance_order on platform.outbox for insert to fn_advance_order with check (type in ('shop.inventory.commit.v1', 'shop.inventory.extend.v1', 'shop.inventory.hold.v1', 'shop.inventory.release.v1', 'shop.orders.order.awaiting_customer.v1', 'shop.orders.order.cancelled.v1', 'shop.orders.order.cancelling.v1', 'shop.orders.order.confirmed.v1', 'shop.orders.order.expired.v1', 'shop.orders.order.rejected.v1', 'shop.orders.saga.stuck.v1', 'shop.payments.authorize.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
+-- orders/arrange_fulfilments
+grant usage on schema inventory, orders, platform to fn_arrange_fulfilments;
+grant insert on platform.outbox to fn_arrange_fulfilments;
+grant select on inventory.hold_lines, orders.order_lines to fn_arrange_fulfilments;
+grant select, insert on platform.inbox to fn_arrange_fulfilments;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.orders, platform.attempts, platform.dead_letters, platform.streams to fn_arrange_fulfilments;
+create policy emit_arrange_fulfilments on platform.outbox for insert to fn_arrange_fulfilments with check (type in ('shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1'));
 -- payments/authorize_payment
 grant usage on schema payments, platform to fn_authorize_payment;
 grant insert on platform.outbox to fn_authorize_payment;
 grant select, insert on payments.ledger, platform.inbox to fn_authorize_payment;
 grant select, insert, update on payments.attempts, payments.breakers, payments.payments, platform.attempts, platform.dead_letters, platform.streams to fn_authorize_payment;
 create policy emit_authorize_payment on platform.outbox for insert to fn_authorize_payment with check (type in ('shop.payments.payment.action_required.v1', 'shop.payments.payment.authorized.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
+-- orders/authorize_return
+grant usage on schema orders, platform to fn_authorize_return;
+grant insert on platform.outbox to fn_authorize_return;
+grant select, insert on orders.audit to fn_authorize_return;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.goods_return_lines, orders.goods_returns, orders.order_lines, orders.orders, orders.refunds, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_authorize_return;
+create policy emit_authorize_return on platform.outbox for insert to fn_authorize_return with check (type in ('shop.inventory.restock.v1', 'shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1', 'shop.payments.refund.v1'));
 -- orders/cancel_guest_order
 grant usage on schema orders, platform to fn_cancel_guest_order;
 grant insert on platform.outbox to fn_cancel_guest_order;
@@ -264,6 +302,12 @@ grant select on orders.link_keys, orders.order_lines to fn_cancel_guest_order;
 grant select, insert on orders.saga_moves to fn_cancel_guest_order;
 grant select, insert, update on orders.orders, orders.sagas, platform.idempotency, platform.rate_limits, platform.streams to fn_cancel_guest_order;
 create policy emit_cancel_guest_order on platform.outbox for insert to fn_cancel_guest_order with check (type in ('shop.inventory.release.v1', 'shop.orders.order.cancelling.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
+-- orders/cancel_line
+grant usage on schema orders, platform to fn_cancel_line;
+grant insert on platform.outbox to fn_cancel_line;
+grant select, insert on orders.audit, orders.saga_moves to fn_cancel_line;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.refunds, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_cancel_line;
+create policy emit_cancel_line on platform.outbox for insert to fn_cancel_line with check (type in ('shop.inventory.release.v1', 'shop.inventory.release_part.v1', 'shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.cancelling.v1', 'shop.orders.order.completed.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
 -- orders/cancel_order
 grant usage on schema orders, platform to fn_cancel_order;
 grant insert on platform.outbox to fn_cancel_order;
@@ -296,7 +340,7 @@ grant select on inventory.items to fn_check_availability;
 grant select, insert, update on platform.rate_limits to fn_check_availability;
 -- platform/check_invariants
 grant usage on schema inventory, orders, payments, platform to fn_check_invariants;
-grant select on inventory.alert_attempts, inventory.alert_deliveries, inventory.alert_targets, inventory.alerts, inventory.hold_lines, inventory.hold_parts, inventory.holds, inventory.items, inventory.ledger, inventory.locations, inventory.mendings, inventory.stock, inventory.transfer_lines, inventory.transfers, orders.customers, orders.discount_customers, orders.discount_uses, orders.discounts, orders.figures_policy, orders.order_lines, orders.orders, orders.product_days, orders.return_lines, orders.returns, orders.saga_moves, orders.sagas, orders.sales_days, orders.sales_facts, orders.sales_facts_now, payments.attempts, payments.chargebacks, payments.ledger, payments.payments, payments.reconciliations, platform.consumer_offsets, platform.dead_letters, platform.idempotency, platform.inbox, platform.log_heads, platform.outbox, platform.streams to fn_check_invariants;
+grant select on inventory.alert_attempts, inventory.alert_deliveries, inventory.alert_targets, inventory.alerts, inventory.hold_lines, inventory.hold_parts, inventory.holds, inventory.items, inventory.ledger, inventory.locations, inventory.mendings, inventory.stock, inventory.transfer_lines, inventory.transfers, orders.customers, orders.discount_customers, orders.discount_uses, orders.discounts, orders.figures_policy, orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.product_days, orders.refunds, orders.return_lines, orders.returns, orders.saga_moves, orders.sagas, orders.sales_days, orders.sales_facts, orders.sales_facts_now, orders.steps, payments.attempts, payments.chargebacks, payments.ledger, payments.payments, payments.reconciliations, platform.consumer_offsets, platform.dead_letters, platform.idempotency, platform.inbox, platform.log_heads, platform.outbox, platform.streams to fn_check_invariants;
 create policy read_check_invariants on platform.idempotency for select to fn_check_invariants using (true);
 create policy read_check_invariants on platform.inbox for select to fn_check_invariants using (true);
 create policy read_check_invariants on platform.outbox for select to fn_check_invariants using (true);
@@ -310,6 +354,13 @@ grant select on inventory.hold_lines, inventory.holds to fn_close_location;
 grant select, insert on inventory.ledger to fn_close_location;
 grant select, insert, update on inventory.items, inventory.locations, inventory.stock, inventory.transfer_lines, inventory.transfers, platform.streams to fn_close_location;
 create policy emit_close_location on platform.outbox for insert to fn_close_location with check (type in ('shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
+-- orders/close_return
+grant usage on schema orders, platform to fn_close_return;
+grant insert on platform.outbox to fn_close_return;
+grant select on orders.goods_return_lines to fn_close_return;
+grant select, insert on orders.audit to fn_close_return;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.goods_returns, orders.order_lines, orders.orders, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_close_return;
+create policy emit_close_return on platform.outbox for insert to fn_close_return with check (type in ('shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1'));
 -- platform/collect_dead_letters
 grant usage on schema platform to fn_collect_dead_letters;
 grant select, insert on platform.inbox to fn_collect_dead_letters;
@@ -394,6 +445,17 @@ grant select on catalog.variants to fn_delete_product;
 grant select, insert, update on platform.streams to fn_delete_product;
 grant select, insert, update, delete on catalog.products to fn_delete_product;
 create policy emit_delete_product on platform.outbox for insert to fn_delete_product with check (type in ('shop.catalog.product.deleted.v1'));
+-- orders/deliver_fulfilment
+grant usage on schema orders, platform to fn_deliver_fulfilment;
+grant insert on platform.outbox to fn_deliver_fulfilment;
+grant select, insert on orders.audit to fn_deliver_fulfilment;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_deliver_fulfilment;
+create policy emit_deliver_fulfilment on platform.outbox for insert to fn_deliver_fulfilment with check (type in ('shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1'));
+-- orders/deny_refund
+grant usage on schema orders, platform to fn_deny_refund;
+grant select on orders.orders to fn_deny_refund;
+grant select, insert on orders.audit to fn_deny_refund;
+grant select, insert, update on orders.refund_requests, platform.idempotency to fn_deny_refund;
 -- orders/describe_order
 grant usage on schema orders, payments, platform to fn_describe_order;
 grant select on orders.audit, orders.notes, orders.order_lines, orders.orders, orders.saga_moves, orders.sagas, payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.outbox to fn_describe_order;
@@ -406,6 +468,11 @@ grant select on orders.order_lines, orders.orders to fn_drive_sagas;
 grant select, insert on orders.saga_moves to fn_drive_sagas;
 grant select, insert, update on orders.sagas, platform.streams to fn_drive_sagas;
 create policy emit_drive_sagas on platform.outbox for insert to fn_drive_sagas with check (type in ('shop.inventory.commit.v1', 'shop.inventory.extend.v1', 'shop.inventory.hold.v1', 'shop.inventory.release.v1', 'shop.orders.saga.stuck.v1', 'shop.payments.authorize.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
+-- orders/drive_steps
+grant usage on schema orders, platform to fn_drive_steps;
+grant insert on platform.outbox to fn_drive_steps;
+grant select, insert, update on orders.steps, platform.streams to fn_drive_steps;
+create policy emit_drive_steps on platform.outbox for insert to fn_drive_steps with check (type in ('shop.inventory.release_part.v1', 'shop.inventory.restock.v1', 'shop.inventory.ship.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
 -- orders/erase_customer
 grant usage on schema orders, platform to fn_erase_customer;
 grant select, insert on orders.audit to fn_erase_customer;
@@ -493,6 +560,9 @@ grant select on orders.orders, orders.sales_facts to fn_get_customer_figures;
 -- orders/get_discount
 grant usage on schema orders to fn_get_discount;
 grant select on orders.discount_uses, orders.discounts, orders.orders to fn_get_discount;
+-- orders/get_fulfilment
+grant usage on schema orders to fn_get_fulfilment;
+grant select on orders.fulfilment_lines, orders.fulfilments, orders.order_lines to fn_get_fulfilment;
 -- orders/get_guest_order
 grant usage on schema orders, platform to fn_get_guest_order;
 grant select on orders.link_keys, orders.order_lines, orders.orders, orders.sagas to fn_get_guest_order;
@@ -509,6 +579,9 @@ grant select on orders.order_lines, orders.orders, orders.sagas to fn_get_order;
 -- orders/get_order_figures
 grant usage on schema orders to fn_get_order_figures;
 grant select on orders.figures_policy, orders.sales_days to fn_get_order_figures;
+-- orders/get_order_fulfilment
+grant usage on schema orders to fn_get_order_fulfilment;
+grant select on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.refunds to fn_get_order_fulfilment;
 -- payments/get_order_payment
 grant usage on schema orders, payments to fn_get_order_payment;
 grant select on orders.orders, payments.attempts, payments.payments to fn_get_order_payment;
@@ -552,6 +625,18 @@ grant usage on schema orders, platform to fn_give_back_discounts;
 grant select, insert on platform.inbox to fn_give_back_discounts;
 grant select, insert, update on orders.discount_customers, orders.discount_uses, platform.attempts, platform.dead_letters to fn_give_back_discounts;
 grant select, insert, update, delete on orders.discounts to fn_give_back_discounts;
+-- orders/give_up_step
+grant usage on schema orders, platform to fn_give_up_step;
+grant insert on platform.outbox to fn_give_up_step;
+grant select, insert on orders.audit to fn_give_up_step;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_give_up_step;
+create policy emit_give_up_step on platform.outbox for insert to fn_give_up_step with check (type in ('shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1', 'shop.payments.void.v1'));
+-- orders/grant_refund
+grant usage on schema orders, platform to fn_grant_refund;
+grant insert on platform.outbox to fn_grant_refund;
+grant select, insert on orders.audit to fn_grant_refund;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.refund_requests, orders.refunds, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_grant_refund;
+create policy emit_grant_refund on platform.outbox for insert to fn_grant_refund with check (type in ('shop.inventory.restock.v1', 'shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1', 'shop.payments.refund.v1'));
 -- platform/group_dead_letters
 grant usage on schema platform to fn_group_dead_letters;
 grant select on platform.dead_letters to fn_group_dead_letters;
@@ -609,6 +694,12 @@ grant select on orders.discounts to fn_list_discounts;
 -- platform/list_findings
 grant usage on schema platform to fn_list_findings;
 grant select on platform.findings to fn_list_findings;
+-- orders/list_fulfilments
+grant usage on schema orders to fn_list_fulfilments;
+grant select on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders to fn_list_fulfilments;
+-- orders/list_goods_returns
+grant usage on schema orders to fn_list_goods_returns;
+grant select on orders.goods_return_lines, orders.goods_returns, orders.order_lines to fn_list_goods_returns;
 -- inventory/list_holds
 grant usage on schema inventory to fn_list_holds;
 grant select on inventory.hold_lines, inventory.holds to fn_list_holds;
@@ -627,6 +718,12 @@ grant select on payments.payments to fn_list_payments;
 -- catalog/list_products
 grant usage on schema catalog to fn_list_products;
 grant select on catalog.categories, catalog.listings, catalog.search_entries, catalog.stock to fn_list_products;
+-- orders/list_refund_requests
+grant usage on schema orders to fn_list_refund_requests;
+grant select on orders.orders, orders.refund_requests to fn_list_refund_requests;
+-- orders/list_refunds
+grant usage on schema orders to fn_list_refunds;
+grant select on orders.orders, orders.refunds to fn_list_refunds;
 -- orders/list_sagas
 grant usage on schema orders to fn_list_sagas;
 grant select on orders.orders, orders.sagas to fn_list_sagas;
@@ -636,6 +733,9 @@ grant select on orders.shipping_methods to fn_list_shipping_methods;
 -- inventory/list_shortfalls
 grant usage on schema inventory to fn_list_shortfalls;
 grant select on inventory.hold_lines, inventory.holds, inventory.stock to fn_list_shortfalls;
+-- orders/list_steps
+grant usage on schema orders to fn_list_steps;
+grant select on orders.steps to fn_list_steps;
 -- orders/list_tax_rates
 grant usage on schema orders to fn_list_tax_rates;
 grant select on orders.tax_rates to fn_list_tax_rates;
@@ -645,6 +745,9 @@ grant select on inventory.transfer_lines, inventory.transfers to fn_list_transfe
 -- orders/list_weights
 grant usage on schema orders to fn_list_weights;
 grant select on orders.sku_weights to fn_list_weights;
+-- orders/measure_fulfilments
+grant usage on schema orders to fn_measure_fulfilments;
+grant select on orders.fulfilments, orders.refund_requests, orders.refunds, orders.steps to fn_measure_fulfilments;
 -- payments/measure_payments
 grant usage on schema payments to fn_measure_payments;
 grant select on payments.attempts, payments.breakers, payments.chargebacks, payments.comparisons, payments.differences to fn_measure_payments;
@@ -742,6 +845,12 @@ grant insert on platform.outbox to fn_receive_provider_event;
 grant select, insert on payments.ledger to fn_receive_provider_event;
 grant select, insert, update on payments.attempts, payments.breakers, payments.chargebacks, payments.payments, payments.provider_events, platform.streams to fn_receive_provider_event;
 create policy emit_receive_provider_event on platform.outbox for insert to fn_receive_provider_event with check (type in ('shop.payments.chargeback.closed.v1', 'shop.payments.chargeback.opened.v1', 'shop.payments.payment.action_required.v1', 'shop.payments.payment.authorized.v1', 'shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
+-- orders/receive_return
+grant usage on schema orders, platform to fn_receive_return;
+grant insert on platform.outbox to fn_receive_return;
+grant select, insert on orders.audit to fn_receive_return;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.goods_return_lines, orders.goods_returns, orders.order_lines, orders.orders, orders.refunds, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_receive_return;
+create policy emit_receive_return on platform.outbox for insert to fn_receive_return with check (type in ('shop.inventory.restock.v1', 'shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1', 'shop.payments.refund.v1'));
 -- inventory/receive_transfer
 grant usage on schema inventory, platform to fn_receive_transfer;
 grant insert on platform.outbox to fn_receive_transfer;
@@ -773,6 +882,12 @@ create policy emit_record_order on platform.outbox for insert to fn_record_order
 grant usage on schema inventory, platform to fn_redeliver_alert;
 grant select on inventory.alert_targets, inventory.alerts to fn_redeliver_alert;
 grant select, insert, update on inventory.alert_deliveries, platform.idempotency to fn_redeliver_alert;
+-- orders/refund_order
+grant usage on schema orders, platform to fn_refund_order;
+grant insert on platform.outbox to fn_refund_order;
+grant select, insert on orders.audit to fn_refund_order;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.refunds, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_refund_order;
+create policy emit_refund_order on platform.outbox for insert to fn_refund_order with check (type in ('shop.inventory.restock.v1', 'shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1', 'shop.payments.refund.v1'));
 -- payments/refund_payment
 grant usage on schema payments, platform to fn_refund_payment;
 grant insert on platform.outbox to fn_refund_payment;
@@ -819,12 +934,30 @@ grant select, insert, update on platform.attempts, platform.dead_letters, platfo
 create policy retry_replay_dead_letters on platform.outbox for insert to fn_replay_dead_letters with check (topic like 'shop.retry.%');
 create policy write_replay_dead_letters on platform.attempts to fn_replay_dead_letters using (true) with check (true);
 create policy read_replay_dead_letters on platform.outbox for select to fn_replay_dead_letters using (true);
+-- orders/request_refund
+grant usage on schema orders, platform to fn_request_refund;
+grant select on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.steps to fn_request_refund;
+grant select, insert on orders.audit to fn_request_refund;
+grant select, insert, update on orders.orders, orders.refund_requests, orders.sagas, platform.idempotency to fn_request_refund;
 -- payments/resolve_unknown_payments
 grant usage on schema payments, platform to fn_resolve_unknown_payments;
 grant insert on platform.outbox to fn_resolve_unknown_payments;
 grant select, insert on payments.ledger to fn_resolve_unknown_payments;
 grant select, insert, update on payments.attempts, payments.breakers, payments.payments, payments.provider_events, platform.streams to fn_resolve_unknown_payments;
 create policy emit_resolve_unknown_payments on platform.outbox for insert to fn_resolve_unknown_payments with check (type in ('shop.payments.payment.action_required.v1', 'shop.payments.payment.authorized.v1', 'shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
+-- inventory/restock_goods
+grant usage on schema inventory, platform to fn_restock_goods;
+grant insert on platform.outbox to fn_restock_goods;
+grant select on inventory.hold_lines, inventory.locations to fn_restock_goods;
+grant select, insert on inventory.hold_parts, inventory.ledger, platform.inbox to fn_restock_goods;
+grant select, insert, update on inventory.holds, inventory.items, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_restock_goods;
+create policy emit_restock_goods on platform.outbox for insert to fn_restock_goods with check (type in ('shop.inventory.hold.restock_refused.v1', 'shop.inventory.hold.restocked.v1', 'shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
+-- orders/retry_refund
+grant usage on schema orders, platform to fn_retry_refund;
+grant insert on platform.outbox to fn_retry_refund;
+grant select, insert on orders.audit to fn_retry_refund;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.refunds, orders.return_lines, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_retry_refund;
+create policy emit_retry_refund on platform.outbox for insert to fn_retry_refund with check (type in ('shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1', 'shop.payments.refund.v1'));
 -- orders/retry_saga
 grant usage on schema orders, platform to fn_retry_saga;
 grant insert on platform.outbox to fn_retry_saga;
@@ -832,11 +965,17 @@ grant select on orders.order_lines to fn_retry_saga;
 grant select, insert on orders.audit, orders.saga_moves to fn_retry_saga;
 grant select, insert, update on orders.orders, orders.sagas, platform.idempotency, platform.streams to fn_retry_saga;
 create policy emit_retry_saga on platform.outbox for insert to fn_retry_saga with check (type in ('shop.inventory.commit.v1', 'shop.inventory.extend.v1', 'shop.inventory.hold.v1', 'shop.inventory.release.v1', 'shop.orders.saga.retried.v1', 'shop.payments.authorize.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
+-- orders/retry_step
+grant usage on schema orders, platform to fn_retry_step;
+grant insert on platform.outbox to fn_retry_step;
+grant select, insert on orders.audit to fn_retry_step;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_retry_step;
+create policy emit_retry_step on platform.outbox for insert to fn_retry_step with check (type in ('shop.inventory.release_part.v1', 'shop.inventory.restock.v1', 'shop.inventory.ship.v1', 'shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
 -- orders/return_goods
 grant usage on schema orders, platform to fn_return_goods;
 grant insert on platform.outbox to fn_return_goods;
 grant select, insert on orders.returns to fn_return_goods;
-grant select, insert, update on orders.order_lines, orders.orders, orders.return_lines, platform.idempotency, platform.streams to fn_return_goods;
+grant select, insert, update on orders.order_lines, orders.orders, orders.refunds, orders.return_lines, orders.steps, platform.idempotency, platform.streams to fn_return_goods;
 create policy emit_return_goods on platform.outbox for insert to fn_return_goods with check (type in ('shop.payments.refund.v1'));
 -- orders/review_order
 grant usage on schema orders, platform to fn_review_order;
@@ -924,10 +1063,18 @@ grant select, insert, update, delete on orders.tax_rates to fn_set_tax_rate;
 grant usage on schema orders to fn_set_weights;
 grant select, insert on orders.audit to fn_set_weights;
 grant select, insert, update, delete on orders.sku_weights to fn_set_weights;
--- orders/settle_refund
-grant usage on schema orders, platform to fn_settle_refund;
-grant select, insert on platform.inbox to fn_settle_refund;
-grant select, insert, update on orders.orders, orders.return_lines, platform.attempts, platform.dead_letters to fn_settle_refund;
+-- orders/settle_steps
+grant usage on schema orders, platform to fn_settle_steps;
+grant insert on platform.outbox to fn_settle_steps;
+grant select, insert on platform.inbox to fn_settle_steps;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.refunds, orders.return_lines, orders.sagas, orders.steps, platform.attempts, platform.dead_letters, platform.streams to fn_settle_steps;
+create policy emit_settle_steps on platform.outbox for insert to fn_settle_steps with check (type in ('shop.inventory.release_part.v1', 'shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1', 'shop.payments.capture.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
+-- orders/ship_fulfilment
+grant usage on schema orders, platform to fn_ship_fulfilment;
+grant insert on platform.outbox to fn_ship_fulfilment;
+grant select, insert on orders.audit to fn_ship_fulfilment;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_ship_fulfilment;
+create policy emit_ship_fulfilment on platform.outbox for insert to fn_ship_fulfilment with check (type in ('shop.inventory.ship.v1', 'shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.completed.v1', 'shop.payments.capture.v1'));
 -- inventory/ship_hold
 grant usage on schema inventory, platform to fn_ship_hold;
 grant insert on platform.outbox to fn_ship_hold;
@@ -935,6 +1082,12 @@ grant select on inventory.locations to fn_ship_hold;
 grant select, insert on inventory.hold_parts, inventory.ledger, platform.inbox to fn_ship_hold;
 grant select, insert, update on inventory.hold_lines, inventory.holds, inventory.items, inventory.stock, platform.attempts, platform.dead_letters, platform.streams to fn_ship_hold;
 create policy emit_ship_hold on platform.outbox for insert to fn_ship_hold with check (type in ('shop.inventory.hold.shipment_refused.v1', 'shop.inventory.hold.shipped.v1', 'shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1'));
+-- orders/short_fulfilment
+grant usage on schema orders, platform to fn_short_fulfilment;
+grant insert on platform.outbox to fn_short_fulfilment;
+grant select, insert on orders.audit, orders.saga_moves to fn_short_fulfilment;
+grant select, insert, update on orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.refunds, orders.sagas, orders.steps, platform.idempotency, platform.streams to fn_short_fulfilment;
+create policy emit_short_fulfilment on platform.outbox for insert to fn_short_fulfilment with check (type in ('shop.inventory.release.v1', 'shop.inventory.release_part.v1', 'shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.cancelling.v1', 'shop.orders.order.completed.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1'));
 -- orders/skip_saga_step
 grant usage on schema orders, platform to fn_skip_saga_step;
 grant insert on platform.outbox to fn_skip_saga_step;
@@ -982,7 +1135,7 @@ grant select, insert, update on payments.attempts, payments.breakers, payments.p
 create policy emit_void_payment on platform.outbox for insert to fn_void_payment with check (type in ('shop.payments.payment.authorized.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1'));
 -- platform/watch_invariants
 grant usage on schema inventory, orders, payments, platform to fn_watch_invariants;
-grant select on inventory.alert_attempts, inventory.alert_deliveries, inventory.alert_targets, inventory.alerts, inventory.hold_lines, inventory.hold_parts, inventory.holds, inventory.items, inventory.ledger, inventory.locations, inventory.mendings, inventory.stock, inventory.transfer_lines, inventory.transfers, orders.customers, orders.discount_customers, orders.discount_uses, orders.discounts, orders.figures_policy, orders.order_lines, orders.orders, orders.product_days, orders.return_lines, orders.returns, orders.saga_moves, orders.sagas, orders.sales_days, orders.sales_facts, orders.sales_facts_now, payments.attempts, payments.chargebacks, payments.ledger, payments.payments, payments.reconciliations, platform.consumer_offsets, platform.dead_letters, platform.idempotency, platform.inbox, platform.log_heads to fn_watch_invariants;
+grant select on inventory.alert_attempts, inventory.alert_deliveries, inventory.alert_targets, inventory.alerts, inventory.hold_lines, inventory.hold_parts, inventory.holds, inventory.items, inventory.ledger, inventory.locations, inventory.mendings, inventory.stock, inventory.transfer_lines, inventory.transfers, orders.customers, orders.discount_customers, orders.discount_uses, orders.discounts, orders.figures_policy, orders.fulfilment_lines, orders.fulfilments, orders.order_lines, orders.orders, orders.product_days, orders.refunds, orders.return_lines, orders.returns, orders.saga_moves, orders.sagas, orders.sales_days, orders.sales_facts, orders.sales_facts_now, orders.steps, payments.attempts, payments.chargebacks, payments.ledger, payments.payments, payments.reconciliations, platform.consumer_offsets, platform.dead_letters, platform.idempotency, platform.inbox, platform.log_heads to fn_watch_invariants;
 grant select, insert on platform.outbox to fn_watch_invariants;
 grant select, insert, update on platform.checks, platform.findings, platform.streams to fn_watch_invariants;
 create policy emit_watch_invariants on platform.outbox for insert to fn_watch_invariants with check (type in ('shop.platform.invariant.restored.v1', 'shop.platform.invariant.violated.v1'));

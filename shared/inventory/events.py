@@ -156,6 +156,26 @@ class ShipHold(
     lines: Annotated[list[PartLine], Field(min_length=1)] | None = None
 
 
+class RestockGoods(
+    Event,
+    type="shop.inventory.restock.v1",
+    topic="shop.inventory.commands",
+    key="order_id",
+    subject="order/{order_id}",
+    sent_by=("orders",),
+):
+    """Goods that had left for the order are back at a location, and may be sold again; once for each `part_id`.
+
+    Answered by GoodsRestocked, or by RestockRefused if the location takes no goods.
+    """
+
+    order_id: UUID
+    part_id: UUID
+    location: str
+    lines: Annotated[list[HoldLine], Field(min_length=1)]
+    reason: str
+
+
 class StockHeld(
     Event,
     type="shop.inventory.hold.held.v1",
@@ -253,6 +273,34 @@ class HoldPartReleased(
     part_id: UUID
     lines: tuple[AllocatedLine, ...]
     complete: bool
+
+
+class GoodsRestocked(
+    Event,
+    type="shop.inventory.hold.restocked.v1",
+    topic="shop.holds",
+    key="order_id",
+    subject="hold/{order_id}",
+):
+    """These goods are on hand again. SKUs whose stock is not tracked are not among them."""
+
+    order_id: UUID
+    part_id: UUID
+    lines: tuple[AllocatedLine, ...]
+
+
+class RestockRefused(
+    Event,
+    type="shop.inventory.hold.restock_refused.v1",
+    topic="shop.holds",
+    key="order_id",
+    subject="hold/{order_id}",
+):
+    """Nothing was booked: the location is closed or unknown, or the order never had a hold."""
+
+    order_id: UUID
+    part_id: UUID
+    reason: Literal["location_closed", "no_hold"]
 
 
 class HoldReleased(

@@ -22,6 +22,7 @@ from shared.inventory.tables import (
 )
 from shared.inventory.tables import ledger as stock_ledger
 from shared.orders.figures_tables import FIGURES, SOURCES
+from shared.orders.fulfilment_tables import fulfilment_lines, fulfilments, refunds, steps
 from shared.orders.pricing_tables import discount_customers, discount_uses, discounts
 from shared.orders.saga import COMPLETED, FINAL, SAGA, START, STEERED, Ending, State, end, status_of
 from shared.orders.tables import order_lines, orders, return_lines, saga_moves, sagas
@@ -40,6 +41,7 @@ READ = tuple(
             *(transfers, transfer_lines),
             *(alerts, alert_targets, alert_deliveries, alert_attempts),
             *(orders, order_lines, sagas, saga_moves, return_lines),
+            *(fulfilments, fulfilment_lines, steps, refunds),
             *(discounts, discount_customers, discount_uses),
             *(payments, payment_attempts, payment_ledger, chargebacks, reconciliations),
             *(outbox, streams, log_heads, consumer_offsets, inbox, dead_letters, idempotency),

@@ -214,11 +214,18 @@ CHECKS = (
     ),
     Check(
         "sold_equals_stock_taken",
-        "A confirmed order's stock is committed, and a live hold has taken what the order's lines say.",
+        "A confirmed order's stock is committed, and a live hold has what the lines say, less what was cancelled.",
+        # What inventory has given back is cancelled once the order has heard of it.
         """
-        with demand as (
-          select l.order_id, l.sku, sum(l.quantity) - coalesce(max((h.shortages ->> l.sku)::bigint), 0) as quantity
+        with asked_back as (
+          select p.order_id, l.sku, sum(p.cancelling) as quantity
+          from orders.fulfilment_lines p join orders.order_lines l using (order_id, line_no)
+          where p.cancelling > 0 group by p.order_id, l.sku
+        ), demand as (
+          select l.order_id, l.sku, coalesce(max(a.quantity), 0) as asked_back,
+            sum(l.quantity - l.cancelled_quantity) - coalesce(max((h.shortages ->> l.sku)::bigint), 0) as quantity
           from orders.order_lines l join inventory.holds h using (order_id)
+          left join asked_back a on a.order_id = l.order_id and a.sku = l.sku
           where h.status in ('HELD', 'COMMITTED', 'SHIPPED')
           group by l.order_id, l.sku
         ), taken as (
@@ -229,13 +236,117 @@ CHECKS = (
         )
         select order_id, sku, demand.quantity as sold, taken.quantity as taken
         from demand full join taken using (order_id, sku)
-        where demand.quantity is null or demand.quantity <> taken.quantity
+        where demand.quantity is null
+          or taken.quantity not between demand.quantity - demand.asked_back and demand.quantity
           or taken.quantity is null
             and not exists (select from inventory.items i where i.sku = demand.sku and i.policy_at is not null)
         union all
         select o.id, null, null, null
         from orders.orders o left join inventory.holds h on h.order_id = o.id
         where o.status in ('confirmed', 'completed') and coalesce(h.status, '') not in ('COMMITTED', 'SHIPPED')
+          and not (h.status = 'RELEASED' and exists (
+            select from orders.fulfilment_lines p where p.order_id = o.id and p.cancelled + p.cancelling > 0))
+        """,
+    ),
+    Check(
+        "fulfilments_equal_lines",
+        "What fulfilments have of a line is the line; what they shipped and cancelled of it is what the line says.",
+        """
+        select order_id, line_no, l.quantity, p.quantity as arranged, l.shipped_quantity, p.shipped,
+          l.cancelled_quantity, p.cancelled
+        from orders.order_lines l
+        join (
+          select order_id, line_no, sum(quantity) as quantity, sum(shipped) as shipped, sum(cancelled) as cancelled
+          from orders.fulfilment_lines group by order_id, line_no
+        ) p using (order_id, line_no)
+        where (l.quantity, l.shipped_quantity, l.cancelled_quantity) <> (p.quantity, p.shipped, p.cancelled)
+        union all
+        select l.order_id, l.line_no, l.quantity, null, l.shipped_quantity, null, l.cancelled_quantity, null
+        from orders.order_lines l
+        where l.shipped_quantity + l.cancelled_quantity > 0
+          and not exists (
+            select from orders.fulfilment_lines p where (p.order_id, p.line_no) = (l.order_id, l.line_no))
+        union all
+        select f.order_id, p.line_no, p.quantity, null, p.shipped, null, p.cancelled, null
+        from orders.fulfilments f join orders.fulfilment_lines p on p.fulfilment_id = f.id
+        where p.shipped > 0 and f.status not in ('shipped', 'delivered', 'returned')
+          or p.shipped + p.cancelled < p.quantity and f.status in ('shipped', 'delivered', 'returned')
+        """,
+    ),
+    Check(
+        "shipments_equal_stock",
+        "What has left or was given back for an order is, by SKU, what its fulfilments shipped and cancelled.",
+        # Inventory moves first: what it has done and the order has not heard of is what is being asked.
+        """
+        with ours as (
+          select p.order_id, l.sku, f.location, sum(p.shipped) as shipped, sum(p.cancelled) as cancelled,
+            sum(p.quantity - p.shipped - p.cancelled) filter (
+              where f.status = 'shipping' or p.cancelling > 0 or f.refused is not null) as asked
+          from orders.fulfilment_lines p
+          join orders.fulfilments f on f.id = p.fulfilment_id
+          join orders.order_lines l on l.order_id = p.order_id and l.line_no = p.line_no
+          where f.location is not null group by p.order_id, l.sku, f.location
+        )
+        select o.order_id, o.sku, o.location, o.shipped, h.shipped as left_for_it, o.cancelled, h.released
+        from ours o
+        left join inventory.hold_lines h using (order_id, sku, location)
+        join orders.orders r on r.id = o.order_id
+        where r.status in ('confirmed', 'completed')
+          and (coalesce(h.shipped, 0) not between o.shipped and o.shipped + coalesce(o.asked, 0)
+            or coalesce(h.released, 0) not between o.cancelled and o.cancelled + coalesce(o.asked, 0))
+        """,
+    ),
+    Check(
+        "shares_equal_lines",
+        "The money of a line's parts is the line's share for as many units, and what was asked for them.",
+        # What is paid at once may have been paid back before, as of goodwill: then there is less to give back.
+        """
+        select l.order_id, l.line_no, l.total_minor, p.minor as in_parts, null as asked, null as what
+        from orders.order_lines l
+        join (
+          select order_id, line_no, sum(shipped_minor + cancelled_minor) as minor
+          from orders.fulfilment_lines group by order_id, line_no
+        ) p using (order_id, line_no)
+        where p.minor <> l.total_minor * (l.shipped_quantity + l.cancelled_quantity) / l.quantity
+        union all
+        select o.id, null, o.total_minor, case s.kind when 'capture' then p.shipped else p.cancelled end, s.asked,
+          s.kind
+        from orders.orders o
+        join (
+          select order_id, sum(shipped_minor) as shipped, sum(cancelled_minor) as cancelled
+          from orders.fulfilment_lines group by order_id
+        ) p on p.order_id = o.id
+        join (
+          select order_id, kind, sum(amount_minor) as asked from orders.steps
+          where kind = 'capture' or kind in ('void', 'refund') and source in ('cancellation', 'shortage')
+          group by order_id, kind
+        ) s on s.order_id = o.id
+        where case s.kind
+            when 'capture' then s.asked <> p.shipped + case when o.fulfilment in ('unfulfilled', 'shipping') then 0
+              else o.shipping_minor end
+            when 'void' then s.asked <> p.cancelled
+            else s.asked > p.cancelled end
+        """,
+    ),
+    Check(
+        "steps_are_settled",
+        "Every step is done, or somebody drives it on; what was captured by shipments is what the order says.",
+        """
+        select id, order_id, kind, state, deadline, asked from orders.steps
+        where deadline < now() - interval '60 seconds'
+        union all
+        select null, o.id, 'capture', o.status, null, null
+        from orders.orders o
+        left join (
+          select order_id, sum(amount_minor) as taken from orders.steps
+          where kind = 'capture' and state = 'done' group by order_id
+        ) s on s.order_id = o.id
+        where o.captured_minor <> coalesce(s.taken, 0)
+        union all
+        select s.id, s.order_id, s.kind, s.state, s.deadline, s.asked
+        from orders.steps s join orders.orders o on o.id = s.order_id
+        where o.status = 'completed' and s.state in ('asked', 'needs_attention')
+          and s.kind in ('ship', 'release', 'capture')
         """,
     ),
     Check(
@@ -346,30 +457,37 @@ CHECKS = (
     ),
     Check(
         "completed_orders_are_paid",
-        "Of an order that was to be paid at once its total was captured by the end of its saga, no more and no less.",
+        "Of an order that is paid at once its total was captured by the end of its saga, of another what was shipped.",
         """
         select o.id as order_id, o.total_minor, p.captured_minor
         from orders.orders o
         join orders.sagas s on s.order_id = o.id
         left join payments.payments p on p.order_id = o.id
-        where s.state = 'completed' and o.capture = 'now' and o.total_minor <> coalesce(p.captured_minor, 0)
+        where s.state = 'completed' and (
+          o.capture = 'now' and o.total_minor <> coalesce(p.captured_minor, 0)
+          or o.capture = 'at_shipment' and (coalesce(p.captured_minor, 0) < o.captured_minor
+            or o.status = 'completed' and p.captured_minor <> o.captured_minor))
         """,
     ),
     Check(
-        "refunds_equal_returns",
-        "An order's refunds are its returns': what was asked for in the order, what was paid out in the payment.",
+        "refunds_equal_orders",
+        "What was asked to be refunded of an order is in the order, what was paid out in the payment.",
         """
         select o.id as order_id, o.refunded_minor, r.asked, r.paid, p.refunded_minor as paid_out
         from orders.orders o
         left join (
           select order_id, coalesce(sum(amount_minor) filter (where status <> 'failed'), 0) as asked,
             coalesce(sum(amount_minor) filter (where status = 'succeeded'), 0) as paid
-          from orders.return_lines group by order_id
+          from orders.refunds group by order_id
         ) r on r.order_id = o.id
         left join payments.payments p on p.order_id = o.id
         where o.refunded_minor <> coalesce(r.asked, 0)
-          or o.status = 'confirmed'
+          or o.status in ('confirmed', 'completed')
             and coalesce(p.refunded_minor, 0) not between coalesce(r.paid, 0) and coalesce(r.asked, 0)
+        union all
+        select r.order_id, l.amount_minor, r.amount_minor, null, null
+        from orders.return_lines l left join orders.refunds r on r.id = l.refund_id
+        where l.amount_minor > 0 and (r.id is null or (l.amount_minor, l.status) <> (r.amount_minor, r.status))
         """,
     ),
     Check(
@@ -530,6 +648,7 @@ CHECKS = (
         left join payments.payments p using (order_id)
         where s.state in ('rejected', 'expired', 'cancelled')
           and not exists (select from orders.saga_moves m where m.order_id = s.order_id and m.cause = 'SagaSkipped')
+          and not exists (select from orders.refunds r where r.order_id = s.order_id and r.status <> 'succeeded')
           and (h.status in ('HELD', 'COMMITTED')
             or p.authorized_minor <> p.captured_minor + p.voided_minor
             or p.captured_minor <> p.refunded_minor)

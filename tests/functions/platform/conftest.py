@@ -7,24 +7,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from threading import Thread
 from typing import Any
-from uuid import UUID
 
 import psycopg
 import pytest
 
 from functions import load_all
-from functions.inventory.ship_hold import ship_hold
 from infra.carriers.embedded import EmbeddedOutlet, EmbeddedSource
 from infra.dispatcher.dispatcher import Dispatcher, Rules
 from infra.dispatcher.subscriptions import Subscription, subscriptions
 from infra.local.postgres import Cloned, SharedServer
 from infra.relay.relay import Relay
-from shared.inventory.events import HoldShipped, PartLine, ShipHold
-from shared.runtime.auth import Caller
 from shared.runtime.ids import new_id
 from shared.runtime.serve import Runtime, endpoint
 from shared.runtime.settings import Settings
-from shared.runtime.work import Cause, unit_of_work
 from tests.issuer import AUDIENCE, ISSUER, Issuer
 from tests.provider import ProviderServer
 
@@ -153,6 +148,7 @@ async def live(database: Cloned, settings: Settings, issuer: Issuer) -> None:
                 ("tok_decline", {"tea": 3}),
                 ("tok_capture_fails", {"tea": 4}),
                 ("tok_approve", {"pen": 2}),
+                ("tok_approve", {"mug": 3}),
             )
         ]
         recorded = {
@@ -181,18 +177,22 @@ async def live(database: Cloned, settings: Settings, issuer: Issuer) -> None:
         }
         await shop.ask("return_goods", "/v1/admin/returns", back, "admin")
         await shop.ask("adjust_stock", "/v1/stock/tea/LON/adjustments", {"delta": -50, "reason": "damaged"}, "admin")
-        await left(shop, orders[0]["id"], [PartLine(sku="mug", quantity=1)])
-        await left(shop, sold_elsewhere["id"], None)
+        less = {"quantity": 1, "reason": "one too many"}
+        await shop.ask("cancel_line", f"/v1/orders/{orders[5]['id']}/lines/1/cancel", less, "customer")
+        await shop.quiet()
+        await left(shop, orders[0]["id"], {"lines": [{"line_no": 1, "quantity": 1}]})
+        await left(shop, orders[5]["id"], {})
+        await left(shop, sold_elsewhere["id"], {})
+        await shop.quiet()
+        sorry = {"amount_minor": 100, "reason": "came late"}
+        await shop.ask("refund_order", f"/v1/admin/orders/{orders[5]['id']}/refunds", sorry, "operator")
         await shop.quiet()
 
 
-async def left(shop: Shop, order_id: str, lines: list[PartLine] | None) -> None:
-    """Goods left for the order: nobody asks for that in this shop yet, so the command is not an event."""
-    command = ShipHold(order_id=UUID(order_id), part_id=new_id(), lines=lines)
-    cause = Cause("a shipment")
-    async with unit_of_work(shop.runtime.database, load_all()["ship_hold"], Caller("ann", frozenset()), cause) as work:
-        await ship_hold(command, work)
-        assert isinstance(work.emitted[0], HoldShipped)
+async def left(shop: Shop, order_id: str, shipment: dict[str, Any]) -> None:
+    found = await shop.ask("list_fulfilments", f"/v1/admin/fulfilments?order_id={order_id}", None, "operator")
+    for one in found["items"]:
+        await shop.ask("ship_fulfilment", f"/v1/admin/fulfilments/{one['id']}/ship", shipment, "operator")
 
 
 def order(token: str, **lines: int) -> dict[str, Any]:
