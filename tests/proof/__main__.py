@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     jobs = [
         (asked.first + n, asked.seeds - n, asked.jobs, asked.shorten_s) for n in range(min(asked.jobs, asked.seeds))
     ]
-    with multiprocessing.get_context("spawn").Pool(len(jobs)) as pool:
+    with multiprocessing.get_context("fork").Pool(len(jobs)) as pool:
         broken = [ran for found in pool.map(_run, jobs, chunksize=1) for ran in found]
     took = time.monotonic() - began
     print(f"{asked.seeds} seeds from {asked.first} in {took:.0f} s: {len(broken)} broken {[ran.seed for ran in broken]}")
