@@ -84,11 +84,12 @@ order by now.sku
 """)  # noqa: S608 - of constants
 
 SET_STOCK = text("""
-insert into catalog.stock as s (sku, status, sequence, as_of)
-select sku, status, sequence, :now
+insert into catalog.stock as s (sku, status, sequence, status_sequence, as_of)
+select sku, status, sequence, sequence, :now
 from unnest(cast(:skus as text[]), cast(:statuses as text[]), cast(:sequences as bigint[]))
   as now (sku, status, sequence)
-on conflict (sku) do update set status = excluded.status, sequence = excluded.sequence, as_of = excluded.as_of
+on conflict (sku) do update set status = excluded.status, sequence = excluded.sequence,
+  status_sequence = excluded.sequence, as_of = excluded.as_of
   where s.sequence <= excluded.sequence
 returning product_id
 """)

@@ -30,6 +30,7 @@ from shared.payments.events import (
     CapturePayment,
     PaymentActionRequired,
     PaymentAuthorized,
+    PaymentDeclined,
     RefundPayment,
     VoidPayment,
 )
@@ -304,8 +305,11 @@ _NAMES: dict[type[Event], str] = {
 def is_awaited(at: Standing, event: Answered) -> bool:
     """Whether it answers a command of the saga, and the last of its kind: shipments and returns have some, too.
 
-    An authorisation is taken whichever card it is of: the money is there.
+    An authorisation is taken whichever card it is of: the money is there. So a card that was refused because another
+    one had paid already answers nothing: what says of that one's money is still on its way.
     """
+    if isinstance(event, PaymentDeclined) and event.code == "already_authorized":
+        return False
     if (asked := saga.ANSWERS.get(type(event))) is None:
         return True
     key = event.command_key  # type: ignore[union-attr] # all that ANSWERS names have one

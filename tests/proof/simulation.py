@@ -16,7 +16,7 @@ from shared.runtime.answers import Answer
 from shared.runtime.db import Database
 from shared.runtime.serve import Runtime
 from tests.conftest import Books
-from tests.faults.shop import Delivery, Shop
+from tests.proof.shop import Delivery, Shop
 from tests.issuer import Issuer
 from tests.proof.bank import Bank
 from tests.proof.chance import Clock

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from functions.orders.place_order import PlaceOrder
-from shared.inventory.events import ExtendHold, PartLine, ReleasePart, ShipHold
+from shared.inventory.events import ExtendHold, PartLine, ShipHold
 from shared.runtime import Event, outbox
 from shared.runtime.work import Cause
 from tests.proof.simulation import TIMERS, Simulation, Step
@@ -200,7 +200,7 @@ async def change_rules(shop: Simulation, chance: random.Random) -> None:
 
 
 async def send_goods(shop: Simulation, chance: random.Random) -> None:
-    """All of an order in one or two parcels, or a part of it and the rest never."""
+    """All of an order in one or two parcels."""
     order = await _any_order(shop, chance)
     if order is None or not await shop.db.all(SENDABLE, id=UUID(order)):
         return
@@ -217,8 +217,7 @@ async def send_goods(shop: Simulation, chance: random.Random) -> None:
     ]
     said: list[Event] = [ShipHold(order_id=UUID(order), part_id=UUID(int=1), lines=first)]
     if rest:
-        second = chance.choice((ShipHold, ReleasePart))
-        said.append(second(order_id=UUID(order), part_id=UUID(int=2), lines=rest))
+        said.append(ShipHold(order_id=UUID(order), part_id=UUID(int=2), lines=rest))
     await _say(shop, *said)
 
 

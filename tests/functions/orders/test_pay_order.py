@@ -12,7 +12,13 @@ from shared.orders.events import OrderAwaitingCustomer, OrderCardChanged
 from shared.orders.problems import CannotPay, TooManyCards, UnknownOrder
 from shared.orders.progress import ANOTHER_CARD_AT_MOST
 from shared.orders.saga import State
-from shared.payments.events import AuthorizePayment, PaymentActionRequired, PaymentAuthorized, PaymentDeclined
+from shared.payments.events import (
+    AuthorizePayment,
+    PaymentActionRequired,
+    PaymentAuthorized,
+    PaymentDeclined,
+    VoidPayment,
+)
 from shared.runtime.auth import Caller
 from tests.conftest import CUSTOMER, NOW, Books, Run
 from tests.functions.orders.sagas import ACTION_URL, TOTAL, WAYS, happens, order_at, standing, told
@@ -73,6 +79,22 @@ async def test_money_is_taken_whichever_card_it_is_on(run: Run, db: Books) -> No
     order = await awaiting(run, db)
     await run(pay_order, PayOrder(order_id=order, payment_token="tok_slow"))
     assert await happens(run, order, PaymentAuthorized) == [CommitHold(order_id=order)]
+
+
+@pytest.mark.parametrize("expires", [True, False])
+async def test_a_card_that_comes_after_the_money_is_no_refusal(expires: bool, run: Run, db: Books) -> None:
+    """The action was done meanwhile; that it was may be heard later than that the second card was not needed."""
+    order = await order_at(run, State.AWAITING_CUSTOMER)
+    await run(pay_order, PayOrder(order_id=order, payment_token="tok_approve"))
+    if expires:
+        await happens(run, order, HoldExpired)
+    needless = told(PaymentDeclined, order).model_copy(
+        update={"command_key": f"{order}/authorize/2", "code": "already_authorized"}
+    )
+    assert await run(advance_order, needless) == (None, [])
+
+    (emitted,) = await happens(run, order, PaymentAuthorized)
+    assert type(emitted) is (VoidPayment if expires else CommitHold)
 
 
 async def test_the_customer_is_shown_where_to_act_until_it_is_done(run: Run, db: Books) -> None:
