@@ -59,7 +59,9 @@ def main(arguments: Sequence[str]) -> int:
     with multiprocessing.get_context("fork").Pool(len(jobs)) as pool:
         broken = [ran for found in pool.map(_run, jobs, chunksize=1) for ran in found]
     took = time.monotonic() - began
-    print(f"{asked.seeds} seeds from {asked.first} in {took:.0f} s: {len(broken)} broken {[ran.seed for ran in broken]}")
+    print(
+        f"{asked.seeds} seeds from {asked.first} in {took:.0f} s: {len(broken)} broken {[ran.seed for ran in broken]}"
+    )
     return int(bool(broken))
 
 

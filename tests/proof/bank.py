@@ -35,9 +35,7 @@ class Bank:
 
     def __init__(self, clock: Clock, identifiers: Identifiers) -> None:
         self._clock = clock
-        self.books = Books(
-            Path(":memory:"), ADDRESS, ACTION_S, 1.5, clock=clock.seconds, new_id=identifiers.new_text
-        )
+        self.books = Books(Path(":memory:"), ADDRESS, ACTION_S, 1.5, clock=clock.seconds, new_id=identifiers.new_text)
         self._signing = Webhooks(self.books, "", SECRET)
         self._face = Provider(self.books, 0.0, self._signing)
         self.away = False

@@ -4,19 +4,19 @@ import asyncio
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.rows import namedtuple_row
 
 from infra.local.postgres import Cloned, SharedServer
+from shared.runtime.auth import Verifier
 from shared.runtime.db import Database
 from shared.runtime.egress import Egress
-from shared.runtime.auth import Verifier
 from shared.runtime.serve import Runtime
 from shared.runtime.settings import Settings
 from tests.conftest import Books
@@ -27,6 +27,8 @@ from tests.proof.chance import BEGIN, Clock, Identifiers
 from tests.proof.ground import Fragile, Ground
 from tests.proof.simulation import Broken, Simulation
 from tests.proof.steps import STEPS, open_shop
+
+T = TypeVar("T")
 
 LENGTHS = (40, 80, 80, 120, 160)
 
@@ -68,23 +70,19 @@ class Stage:
             psycopg.AsyncConnection.connect(database.owner_url, autocommit=True, row_factory=namedtuple_row)
         )
 
-    def run(
-        self, seed: int, steps: Sequence[int] | None = None, tell: Callable[[str], None] | None = None
-    ) -> Ran:
+    def run(self, seed: int, steps: Sequence[int] | None = None, tell: Callable[[str], None] | None = None) -> Ran:
         """`steps` are those that are made of the seed's; else it is all of them."""
         return self._runner.run(self._run(seed, steps, tell))
 
-    async def _run(self, seed: int, chosen: Sequence[int] | None, tell: Callable[[str], None] | None) -> Ran:
-        chance = random.Random(f"run {seed}")
-        all_steps = range(chance.choice(LENGTHS))
-        steps = tuple(all_steps if chosen is None else chosen)
+    def _made(self, seed: object) -> tuple[Identifiers, Simulation]:
+        """A shop at its beginning."""
         self._clock.now = BEGIN
         self._ground.renew()
         self._ground.tell_time()
         identifiers = Identifiers(seed, self._clock)
         bank = Bank(self._clock, identifiers)
         egress = Egress(self._settings)
-        egress._session, egress._loop = bank, asyncio.get_running_loop()  # type: ignore[assignment]
+        egress._session, egress._loop = bank, self._runner.get_loop()  # type: ignore[assignment]
         runtime = Runtime(self._settings, self._database, Verifier(self._settings), egress)
         self._database.spare()
         shop = Simulation(
@@ -97,6 +95,22 @@ class Stage:
             self._database,
             self._orders_side,
         )
+        return identifiers, shop
+
+    @contextmanager
+    def shop(self, name: object) -> Iterator[tuple[Simulation, Callable[[Coroutine[Any, Any, T]], T]]]:
+        """One that others lead, and what runs a coroutine for them."""
+        self._runner.get_loop()
+        identifiers, shop = self._made(name)
+        with identifiers.used_by_all():
+            yield shop, self._runner.run
+        self._runner.run(shop.bank.close())
+
+    async def _run(self, seed: int, chosen: Sequence[int] | None, tell: Callable[[str], None] | None) -> Ran:
+        chance = random.Random(f"run {seed}")
+        all_steps = range(chance.choice(LENGTHS))
+        steps = tuple(all_steps if chosen is None else chosen)
+        identifiers, shop = self._made(seed)
         shop.tell = tell
         broken = None
         with identifiers.used_by_all():
@@ -111,7 +125,7 @@ class Stage:
                 broken = str(fault)
                 shop.note(f"BROKEN: {broken}")
             finally:
-                await bank.close()
+                await shop.bank.close()
         return Ran(seed, steps, shop.digest(), broken, len(shop.orders), tuple(shop.said))
 
     def shortest(self, broken: Ran, within_s: float = 90.0) -> Ran:

@@ -16,11 +16,11 @@ from shared.runtime.answers import Answer
 from shared.runtime.db import Database
 from shared.runtime.serve import Runtime
 from tests.conftest import Books
-from tests.proof.shop import Delivery, Shop
 from tests.issuer import Issuer
 from tests.proof.bank import Bank
 from tests.proof.chance import Clock
 from tests.proof.ground import Fragile, Ground
+from tests.proof.shop import Delivery, Shop
 
 TIMERS = (
     "drive_sagas",
@@ -106,7 +106,7 @@ class Simulation(Shop):
     def expect(self, what: str, answer: Answer, *, statuses: Collection[int] = ()) -> Answer:
         """A crash has no answer but 503; nothing else has that one. Raises Broken."""
         crashed = self.database.crashed
-        fine = answer.status == 503 if crashed else answer.status in statuses or not statuses and answer.status < 500
+        fine = answer.status == 503 if crashed else answer.status in statuses or (not statuses and answer.status < 500)
         self.note(f"  {what}: {answer.status}{' (crashed)' if crashed else ''}")
         if not fine:
             raise Broken(f"{what} answered {answer.status}: {answer.body.decode()[:500]}")
@@ -219,15 +219,15 @@ class Simulation(Shop):
 
     async def judge(self) -> None:
         """All that must hold of a shop at rest. Raises Broken."""
-        faults: list[Any] = [
-            {check["name"]: check["examples"][:3]} for check in await self.broken_invariants()
-        ]
+        faults: list[Any] = [{check["name"]: check["examples"][:3]} for check in await self.broken_invariants()]
         (unread,) = await self.db.all("select count(*) from platform.dead_letters")
         if unread[0]:
             faults.append(f"{unread[0]} dead letters")
         faults += await self.catalogue_differences()
         for books in ("ours", "theirs"):
-            compared = await self.ask("reconcile_payments", "/v1/admin/payment-reconciliation", {"books": books}, "operator")
+            compared = await self.ask(
+                "reconcile_payments", "/v1/admin/payment-reconciliation", {"books": books}, "operator"
+            )
             faults += compared["differences"]
         compared = await self.ask("reconcile_stock", "/v1/admin/stock-reconciliation", {}, "operator")
         faults += compared["differences"]

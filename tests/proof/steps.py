@@ -222,8 +222,11 @@ async def send_goods(shop: Simulation, chance: random.Random) -> None:
 
 
 async def extend(shop: Simulation, chance: random.Random) -> None:
-    if (order := await _any_order(shop, chance)) is not None:
-        await _say(shop, ExtendHold(order_id=UUID(order), expires_in_s=chance.choice((1, 60, 1000))))
+    """A buyer takes longer than most: asked for once there is a hold, as all who ask for it do."""
+    rows = await shop.db.all("select order_id from inventory.holds order by created_at, order_id")
+    if rows:
+        seconds = chance.choice((1, 60, 1000))
+        await _say(shop, ExtendHold(order_id=chance.choice(rows).order_id, expires_in_s=seconds))
 
 
 async def take_back(shop: Simulation, chance: random.Random) -> None:
