@@ -61,6 +61,20 @@ GUARDS = (
         f"{_ORDERS}test_advance_order.py",
     ),
     Guard(
+        "an early answer is kept, and the runs by seed know it",
+        "shared/orders/progress.py",
+        "early=[*at.early, kept]",
+        "early=at.early",
+        "tests/proof/test_prove.py",
+    ),
+    Guard(
+        "who does not wait for another card is refused",
+        "shared/orders/progress.py",
+        '"waits": lambda at: at.on_decline == "wait",',
+        '"waits": lambda at: bool(at.on_decline),',
+        f"{_ORDERS}test_order_model.py",
+    ),
+    Guard(
         "money that came while it was cancelled is given back",
         "shared/orders/saga.py",
         'CANCELLING_AUTHORIZATION, VOIDING,                  ask=VoidPayment, payment="authorized"',
@@ -114,21 +128,30 @@ GUARDS = (
         "shared/payments/settling.py",
         "from told t where a.key = t.key and a.finished_at is null",
         "from told t where a.key = t.key",
-        f"{_PAYMENTS}test_capture_payment.py {_PAYMENTS}test_resolve_unknown_payments.py {_PAYMENTS}test_refund_payment.py",
+        " ".join(
+            f"{_PAYMENTS}{name}"
+            for name in ("test_capture_payment.py", "test_resolve_unknown_payments.py", "test_refund_payment.py")
+        ),
     ),
     Guard(
         "one attempt of an order at a time",
         "shared/payments/attempts.py",
         'if unfinished:\n        return None, [replace(wanted, state="waiting")]',
         'if False:\n        return None, [replace(wanted, state="waiting")]',
-        f"{_PAYMENTS}test_capture_payment.py {_PAYMENTS}test_resolve_unknown_payments.py {_PAYMENTS}test_customer_action.py",
+        " ".join(
+            f"{_PAYMENTS}{name}"
+            for name in ("test_capture_payment.py", "test_resolve_unknown_payments.py", "test_customer_action.py")
+        ),
     ),
     Guard(
         "payments are locked before they are read",
         "shared/payments/attempts.py",
         "order by order_id for update\n",
         "order by order_id\n",
-        f"{_PAYMENTS}test_refund_payment.py {_PAYMENTS}test_capture_payment.py {_PAYMENTS}test_authorize_payment.py",
+        " ".join(
+            f"{_PAYMENTS}{name}"
+            for name in ("test_refund_payment.py", "test_capture_payment.py", "test_authorize_payment.py")
+        ),
     ),
     Guard(
         "no more is captured than is left",
@@ -149,7 +172,10 @@ GUARDS = (
         "shared/payments/provider.py",
         "if attempt.heard_of:",
         "if False:",
-        f"{_PAYMENTS}test_resolve_unknown_payments.py {_PAYMENTS}test_capture_payment.py {_PAYMENTS}test_authorize_payment.py",
+        " ".join(
+            f"{_PAYMENTS}{name}"
+            for name in ("test_resolve_unknown_payments.py", "test_capture_payment.py", "test_authorize_payment.py")
+        ),
     ),
     Guard(
         "a webhook has one effect",

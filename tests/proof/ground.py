@@ -1,4 +1,4 @@
-"""The database under a run: its clock is the run's, it fails when it is told to, and it is made new between two runs."""
+"""The database under a run: its clock is the run's, it fails when it is told to, and it is made new for the next."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -19,7 +19,7 @@ from tests.conftest import Books
 from tests.issuer import Issuer
 from tests.proof.bank import Bank
 from tests.proof.chance import Clock
-from tests.proof.ground import Fragile, Ground
+from tests.proof.ground import Fragile, Ground, Moment
 from tests.proof.shop import Delivery, Shop
 
 TIMERS = (
@@ -143,7 +143,7 @@ class Simulation(Shop):
 
     def maybe_crash(self, chance: random.Random) -> None:
         if chance.random() < 0.08:
-            moment = chance.choice(("before commit", "after commit"))
+            moment: Moment = "before commit" if chance.random() < 0.5 else "after commit"
             self.database.plan(chance.randint(1, 3), moment)
 
     async def hand_over(self, deliveries: Sequence[Delivery], chance: random.Random | None = None) -> None:

@@ -249,9 +249,10 @@ async def steer(shop: Simulation, chance: random.Random) -> None:
     if not rows:
         return
     row = chance.choice((rows[0], *rows))
-    name, path = chance.choice((("retry_saga", "retry"), ("retry_saga", "retry"), ("compensate_saga", "compensate")))
+    verb = chance.choice(("retry", "retry", "compensate", "skip"))
+    name = {"retry": "retry_saga", "compensate": "compensate_saga", "skip": "skip_saga_step"}[verb]
     body = {"state": row.state, "reason": "seen to"}
-    await shop.request(chance, name, f"/v1/admin/sagas/{row.order_id}/{path}", body, "operator", "olga")
+    await shop.request(chance, name, f"/v1/admin/sagas/{row.order_id}/{verb}", body, "operator", "olga")
 
 
 # The provider
