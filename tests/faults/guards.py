@@ -61,10 +61,10 @@ GUARDS = (
         f"{_ORDERS}test_advance_order.py",
     ),
     Guard(
-        "an early answer is kept, and the runs by seed know it",
-        "shared/orders/progress.py",
-        "early=[*at.early, kept]",
-        "early=at.early",
+        "the runs by seed know of money that came too late",
+        "shared/orders/saga.py",
+        'CANCELLING_AUTHORIZATION, VOIDING,                  ask=VoidPayment, payment="authorized"',
+        'CANCELLING_AUTHORIZATION, RELEASING,                ask=ReleaseHold, payment="authorized"',
         "tests/proof/test_prove.py",
     ),
     Guard(

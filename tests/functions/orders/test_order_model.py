@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from functions.orders.place_order import PlaceOrder
 from infra.local.postgres import SharedServer
-from tests.functions.orders.order_model import CARDS, PRICES, Model
+from tests.functions.orders.order_model import ASKS, BAD, CARDS, PRICES, Model
 from tests.proof.runs import Stage, stage
 from tests.proof.simulation import Simulation
 
@@ -218,6 +218,11 @@ class Orders(RuleBasedStateMachine):
             self.run(self.shop.run_timer(timer))
         self.model.much_later()
         self.compare()
+
+    @rule(lines=lines, card=st.sampled_from([BAD, ASKS]))
+    def place_and_forget(self, lines: dict[str, int], card: str) -> None:
+        self.place(lines, card, waits=True, later=False)
+        self.much_later()
 
     def teardown(self) -> None:
         try:
