@@ -152,13 +152,23 @@ class Sagas:
         cause = self.work.cause_of(event).causation or ""
         match saga.reaction(at.state, type(event), at.traits):
             case saga.STALE:
-                return
+                self._give_back_late(at, event)
             case saga.EARLY:
                 kept = {"type": event.type, "id": cause, "data": event.model_dump_json()}
                 self._stands(replace(at, early=[*at.early, kept]))
             case Move() as move:
                 self._told(move, event, cause, because=event)
                 self._advance_early(event.order_id, because=event)
+
+    def _give_back_late(self, at: Standing, event: Answered) -> None:
+        """Of several cards one may be charged after the order was given up, and what it was charged by then voided.
+
+        The order goes no other way for it: nobody waits for the answer, but where a void is waited for anyway.
+        """
+        several = at.tries.get(_NAMES[AuthorizePayment], 1) > 1
+        if isinstance(event, PaymentAuthorized) and several and at.state in saga.GIVEN_UP:
+            self.try_anew(at.order_id, VoidPayment)
+            self.work.emit(command(self.standings[at.order_id], VoidPayment), because=event)
 
     def _advance_early(self, order_id: UUID, because: Event) -> None:
         at = self.standings[order_id]

@@ -93,6 +93,8 @@ class State(StrEnum):
 
 START = HOLDING
 FINAL = frozenset({COMPLETED, REJECTED, EXPIRED, CANCELLED, NEEDS_ATTENTION})
+GIVEN_UP = frozenset({VOIDING, RELEASING, REJECTED, EXPIRED, CANCELLED})
+"""Where no money of the order is wanted any more."""
 
 Ending = Literal["rejected", "expired", "cancelled"]
 Payment = Literal["none", "action_required", "authorized", "captured", "declined", "voided", "refunded"]

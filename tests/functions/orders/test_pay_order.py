@@ -7,7 +7,7 @@ import pytest
 
 from functions.orders.advance_order import advance_order
 from functions.orders.pay_order import PayOrder, pay_order
-from shared.inventory.events import CommitHold, ExtendHold, HoldExpired, StockHeld
+from shared.inventory.events import CommitHold, ExtendHold, HoldExpired, HoldReleased, ReleaseHold, StockHeld
 from shared.orders.events import OrderAwaitingCustomer, OrderCardChanged
 from shared.orders.problems import CannotPay, TooManyCards, UnknownOrder
 from shared.orders.progress import ANOTHER_CARD_AT_MOST
@@ -17,6 +17,7 @@ from shared.payments.events import (
     PaymentActionRequired,
     PaymentAuthorized,
     PaymentDeclined,
+    PaymentVoided,
     VoidPayment,
 )
 from shared.runtime.auth import Caller
@@ -95,6 +96,29 @@ async def test_a_card_that_comes_after_the_money_is_no_refusal(expires: bool, ru
 
     (emitted,) = await happens(run, order, PaymentAuthorized)
     assert type(emitted) is (VoidPayment if expires else CommitHold)
+
+
+@pytest.mark.parametrize("voided", [True, False])
+async def test_a_card_that_is_charged_after_the_order_was_given_up_is_voided(voided: bool, run: Run, db: Books) -> None:
+    """The first card paid after all, and that was voided, before the second was tried at all."""
+    order = await order_at(run, State.AWAITING_CUSTOMER)
+    await run(pay_order, PayOrder(order_id=order, payment_token="tok_approve"))
+    await happens(run, order, HoldExpired)
+    await happens(run, order, PaymentAuthorized)
+    if voided:
+        await happens(run, order, PaymentVoided)
+        await happens(run, order, HoldReleased)
+    second = told(PaymentAuthorized, order).model_copy(update={"command_key": f"{order}/authorize/2"})
+    _, emitted = await run(advance_order, second)
+
+    assert emitted == [VoidPayment(order_id=order, command_key=f"{order}/void/2")]
+    if not voided:
+        assert await happens(run, order, PaymentVoided) == []
+        answer = told(PaymentVoided, order).model_copy(update={"command_key": f"{order}/void/2"})
+        _, emitted = await run(advance_order, answer)
+        assert [type(event) for event in emitted] == [ReleaseHold]
+        await happens(run, order, HoldReleased)
+    assert (await standing(db, order)).state == State.EXPIRED
 
 
 async def test_the_customer_is_shown_where_to_act_until_it_is_done(run: Run, db: Books) -> None:
