@@ -266,7 +266,7 @@ def caught(guard: Guard, tree: Path) -> tuple[bool, str]:
     try:
         run = tested(guard.tests.split(), tree)
     except subprocess.TimeoutExpired:
-        return True, "a test that does not end"
+        return False, "its tests do not end"
     finally:
         path.write_text(before)
     failed = [line for line in run.stdout.splitlines() if line.startswith("FAILED")]
@@ -307,7 +307,7 @@ def main(arguments: Sequence[str]) -> int:
             began = time.monotonic()
             is_caught, by = caught(guard, tree)
             escaped += not is_caught
-            verdict = f"caught by {by}" if is_caught else "ESCAPED"
+            verdict = f"caught by {by}" if is_caught else f"ESCAPED {by}"
             print(f"{guard.name:60} {verdict} ({time.monotonic() - began:.0f} s)", flush=True)
     print(f"{escaped} escaped")
     return int(escaped > 0)
