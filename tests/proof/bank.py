@@ -39,7 +39,7 @@ class Bank:
         self._signing = Webhooks(self.books, "", SECRET)
         self._face = Provider(self.books, 0.0, self._signing)
         self.away = False
-        self.calls = 0
+        self.called: list[str] = []
 
     @asynccontextmanager
     async def request(
@@ -47,7 +47,7 @@ class Bank:
     ) -> AsyncIterator[Response]:
         """Raises what the client would: no connection, or no answer in time."""
         assert "timeout" in limits, "whoever calls the provider does not wait for ever"
-        self.calls += 1
+        self.called.append(f"{method} {URL(url).path}")
         if self.away:
             raise aiohttp.ClientConnectionError
         yield await self._called(method, URL(url), data or b"", headers or {})
