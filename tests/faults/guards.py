@@ -132,6 +132,7 @@ GUARDS = (
             f"{_PAYMENTS}{name}"
             for name in ("test_capture_payment.py", "test_resolve_unknown_payments.py", "test_refund_payment.py")
         ),
+    ),
     Guard(
         "one attempt of an order at a time",
         "shared/payments/attempts.py",
@@ -141,6 +142,7 @@ GUARDS = (
             f"{_PAYMENTS}{name}"
             for name in ("test_capture_payment.py", "test_resolve_unknown_payments.py", "test_customer_action.py")
         ),
+    ),
     Guard(
         "payments are locked before they are read",
         "shared/payments/attempts.py",
@@ -150,6 +152,7 @@ GUARDS = (
             f"{_PAYMENTS}{name}"
             for name in ("test_refund_payment.py", "test_capture_payment.py", "test_authorize_payment.py")
         ),
+    ),
     Guard(
         "no more is captured than is left",
         "shared/payments/terms.py",
