@@ -82,11 +82,11 @@ GUARDS = (
         f"{_ORDERS}test_advance_order.py tests/shared/orders",
     ),
     Guard(
-        "only its owner cancels an order",
-        "functions/orders/cancel_order.py",
-        "if at is None or not (at.customer_id == work.caller.subject or insider):",
-        "if at is None:",
-        f"{_ORDERS}test_cancel_order.py",
+        "only its owner and staff see an order",
+        "shared/orders/views.py",
+        'if row is None or not (row.customer_id == work.caller.subject or work.caller.has("admin", "operator")):',
+        "if row is None:",
+        f"{_ORDERS}test_place_order.py",
     ),
     Guard(
         "what has left or came back is not cancelled",
@@ -228,7 +228,7 @@ GUARDS = (
         "shared/runtime/serve.py",
         "new.append(occurrence in claimed)",
         "new.append(True)",
-        f"{_PAYMENTS}test_authorize_payment.py {_ORDERS}test_advance_order.py {_STOCK}test_holds_together.py",
+        "tests/shared/runtime/test_together.py",
     ),
     Guard(
         "an idempotency key has one answer",
