@@ -10,11 +10,13 @@ UNITS ?= 100
 TRANSACTIONS ?= 1000000
 RATE ?= 60
 MINUTES ?= 10
+SEEDS ?= 200
+FROM ?= 1
 # Test workers: as many as there are processors, from two to four.
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -lt 2 ] && n=2; [ $$n -gt 4 ] && n=4; echo $$n)
 export PORT
 
-.PHONY: help run demo reset test test-tools check fmt bench bench-large bench-inventory bench-ledger bench-orders bench-growth bench-pricing load sell-out locks products search-quality stock-model new generate lock deploy undeploy .setup
+.PHONY: help run demo reset test test-tools check fmt bench bench-large bench-inventory bench-ledger bench-orders bench-growth bench-pricing load sell-out locks products search-quality stock-model order-model prove break-guards new generate lock deploy undeploy .setup
 
 help: ## List what can be done
 	@echo "kn-shop: make TARGET"
@@ -81,6 +83,16 @@ sell-out: .setup ## Sell few units to many buyers while processes are killed: BU
 
 locks: .setup ## Look for deadlocks in random changes of stock: TRANSACTIONS=1000000 ARGS="--processes 4"
 	@$(PY) -m tests.faults.locks "$(TRANSACTIONS)" $(ARGS)
+
+prove: .setup ## Run the whole shop by seeds, with faults: SEEDS=200 FROM=1, or SEED=17 TRACE=1 STEPS=1,4,9
+	@$(PY) -m tests.proof $(if $(SEED),--seed "$(SEED)",--seeds "$(SEEDS)" --first "$(FROM)" --jobs "$(JOBS)") \
+	  $(if $(STEPS),--steps "$(STEPS)") $(if $(filter 1,$(TRACE)),--trace) $(ARGS)
+
+order-model: .setup ## Try sequences of an order's life against a plain model of it: RUNS=1000
+	@ORDER_MODEL_RUNS="$(or $(RUNS),1000)" $(PY) -m pytest -q -m nightly tests/functions/orders/test_order_model.py
+
+break-guards: .setup ## Break the guards of orders, payments and stock one by one, and see each caught: ARGS="--only NAME"
+	@$(PY) -m tests.faults.guards $(ARGS)
 
 products: .setup ## Make up products for an import: COUNT=1000000 OUT=FILE
 	@$(PY) -m tests.performance.products "$(COUNT)" "$(OUT)"

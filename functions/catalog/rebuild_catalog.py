@@ -9,7 +9,7 @@ from shared.catalog.rebuilding import PARTS, PartName
 from shared.catalog.tables import DERIVED, SOURCES, sales
 from shared.inventory.tables import items, locations
 from shared.inventory.tables import stock as inventory_stock
-from shared.orders.tables import order_lines, sagas
+from shared.orders.tables import order_lines, saga_moves
 from shared.platform.tables import inbox, outbox, streams
 from shared.runtime import Request, View, Work, http
 from shared.runtime.problems import ValidationFailed
@@ -47,7 +47,7 @@ class Rebuilt(View):
 @http(
     "POST /v1/admin/catalog-rebuild",
     role="operator",
-    reads=[*SOURCES, items, inventory_stock, locations, order_lines, sagas, streams, outbox, inbox],
+    reads=[*SOURCES, items, inventory_stock, locations, order_lines, saga_moves, streams, outbox, inbox],
     writes=[sales, *DERIVED],
 )
 async def rebuild_catalog(request: RebuildCatalog, work: Work) -> Rebuilt:

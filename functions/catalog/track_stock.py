@@ -24,13 +24,18 @@ from shared.runtime import Work, on_event
 OfTheSku = StockAdjusted | StockReceived | StockTransferred | StockShipped | StockLow | StockDepleted | StockReplenished
 OfALocation = LevelLow | LevelDepleted | LevelReplenished | StockShortfall
 
-# No row comes back where what is known is newer.
+# No row comes back where what is known is newer. How far the stream was followed is one thing, how new the status is
+# another: an event that tells none must not make an earlier one stale that does.
 TRACK = text("""
-insert into catalog.stock as s (sku, status, sequence, as_of)
-values (:sku, coalesce(:status, 'out_of_stock'), :sequence, :as_of)
+insert into catalog.stock as s (sku, status, sequence, status_sequence, as_of)
+values (:sku, coalesce(:status, 'out_of_stock'), :sequence,
+  case when cast(:status as text) is null then 0 else :sequence end, :as_of)
 on conflict (sku) do update
-  set status = coalesce(:status, s.status), sequence = excluded.sequence, as_of = excluded.as_of
-  where s.sequence < excluded.sequence
+  set status = case when excluded.status_sequence > s.status_sequence then excluded.status else s.status end,
+    status_sequence = greatest(s.status_sequence, excluded.status_sequence),
+    sequence = greatest(s.sequence, excluded.sequence),
+    as_of = case when s.sequence < excluded.sequence then excluded.as_of else s.as_of end
+  where s.sequence < excluded.sequence or s.status_sequence < excluded.status_sequence
 returning product_id
 """)
 

@@ -830,7 +830,7 @@ grant select, insert, update on catalog.sales to fn_rank_best_sellers;
 grant select, insert, update, delete on catalog.search_entries to fn_rank_best_sellers;
 -- catalog/rebuild_catalog
 grant usage on schema catalog, inventory, orders, platform to fn_rebuild_catalog;
-grant select on catalog.listings_now, catalog.products, catalog.variants, inventory.items, inventory.locations, inventory.stock, orders.order_lines, orders.sagas, platform.inbox, platform.outbox, platform.streams to fn_rebuild_catalog;
+grant select on catalog.listings_now, catalog.products, catalog.variants, inventory.items, inventory.locations, inventory.stock, orders.order_lines, orders.saga_moves, platform.inbox, platform.outbox, platform.streams to fn_rebuild_catalog;
 grant select, insert, update on catalog.sales, catalog.stock to fn_rebuild_catalog;
 grant select, insert, update, delete on catalog.listings, catalog.search_entries, catalog.words to fn_rebuild_catalog;
 create policy read_rebuild_catalog on platform.inbox for select to fn_rebuild_catalog using (true);

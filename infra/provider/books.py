@@ -6,7 +6,7 @@ WAL with synchronous=NORMAL: a committed charge survives kill -9 of the process 
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -94,8 +94,19 @@ class Charge:
 class Books:
     """One open file of books; every method is one transaction or one read."""
 
-    def __init__(self, path: Path, url: str = "", action_s: float = 900.0, late_s: float = 1.5) -> None:
+    def __init__(
+        self,
+        path: Path,
+        url: str = "",
+        action_s: float = 900.0,
+        late_s: float = 1.5,
+        *,
+        clock: Callable[[], float] = time.time,
+        new_id: Callable[[], str] = lambda: secrets.token_hex(12),
+    ) -> None:
         self._url = url
+        self._clock = clock
+        self._new_id = new_id
         self._action_s = action_s
         self._late_s = late_s
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +134,7 @@ class Books:
             play = behaviour(charge.token, Kind.AUTHORIZE, self._step(charge.token, charge.reference))
             if not play.booked:
                 return _lost(play.answer)
-            id = f"auth_{secrets.token_hex(12)}"
+            id = f"auth_{self._new_id()}"
             granted = play.code is None and not play.action
             authorized_minor = charge.amount_minor if granted else 0
             self._db.execute(
@@ -287,7 +298,7 @@ class Books:
         return [{**_view(row), "disputes": found.get(row["id"], [])} for row in rows]
 
     def _ask_customer(self, id: str, key: str) -> dict[str, Any]:
-        expires_at = time.time() + self._action_s
+        expires_at = self._clock() + self._action_s
         self._db.execute("insert into actions values (?, ?, 'pending', ?)", (id, key, expires_at))
         until = datetime.fromtimestamp(expires_at, UTC).isoformat()
         return {"action_url": f"{self._url}/v1/actions/{id}", "expires_at": until}
@@ -319,7 +330,7 @@ class Books:
         return amount
 
     def _dispute(self, row: sqlite3.Row, amount: int, reason: str) -> bytes:
-        id = f"dp_{secrets.token_hex(12)}"
+        id = f"dp_{self._new_id()}"
         self._db.execute("insert into disputes values (?, ?, ?, ?, null)", (id, row["id"], amount, reason))
         dispute = self._db.execute("select * from disputes where id = ?", (id,)).fetchone()
         return self._say_dispute("charge.disputed", row, dispute)
@@ -349,10 +360,10 @@ class Books:
         return play.tell is not Tell.LATE
 
     def _say(self, type: str, data: dict[str, Any], late_s: float = 0.0, id: str = "") -> str:
-        id = id or f"evt_{secrets.token_hex(12)}"
+        id = id or f"evt_{self._new_id()}"
         self._db.execute(
             "insert into told (id, type, data, next_at) values (?, ?, ?, ?)",
-            (id, type, orjson.dumps(data), time.time() + late_s),
+            (id, type, orjson.dumps(data), self._clock() + late_s),
         )
         return id
 

@@ -84,25 +84,27 @@ order by now.sku
 """)  # noqa: S608 - of constants
 
 SET_STOCK = text("""
-insert into catalog.stock as s (sku, status, sequence, as_of)
-select sku, status, sequence, :now
+insert into catalog.stock as s (sku, status, sequence, status_sequence, as_of)
+select sku, status, sequence, sequence, :now
 from unnest(cast(:skus as text[]), cast(:statuses as text[]), cast(:sequences as bigint[]))
   as now (sku, status, sequence)
-on conflict (sku) do update set status = excluded.status, sequence = excluded.sequence, as_of = excluded.as_of
+on conflict (sku) do update set status = excluded.status, sequence = excluded.sequence,
+  status_sequence = excluded.sequence, as_of = excluded.as_of
   where s.sequence <= excluded.sequence
 returning product_id
 """)
 
-# The units of all completed orders, but of those whose event is still on its way to count_sales.
+# The units of all orders that were ever confirmed, but of those whose event is still on its way to count_sales.
 SALES = text("""
 with coming as (
   select cast(o.key as uuid) as order_id from platform.outbox o
-  where o.type = 'shop.orders.order.completed.v1' and not exists (
+  where o.type = 'shop.orders.order.confirmed.v1' and not exists (
     select from platform.inbox i where i.consumer = 'count-sales' and i.source = o.source and i.event_id = o.id)
 ), now as (
   select l.sku, sum(l.quantity)::bigint as units
-  from orders.sagas g join orders.order_lines l on l.order_id = g.order_id
-  where g.state = 'completed' and g.order_id not in (select order_id from coming)
+  from orders.saga_moves m join orders.order_lines l on l.order_id = m.order_id
+  where m.cause = 'HoldCommitted' and m.to_state in ('capturing', 'completed')
+    and m.order_id not in (select order_id from coming)
   group by l.sku
 )
 select coalesce(n.sku, s.sku) as key, n.units,

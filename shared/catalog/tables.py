@@ -59,6 +59,7 @@ stock = Table(
     Column("product_id", Uuid),
     Column("status", Text, nullable=False),
     Column("sequence", BigInteger, nullable=False),
+    Column("status_sequence", BigInteger, nullable=False),
     Column("as_of", DateTime(timezone=True)),
 )
 

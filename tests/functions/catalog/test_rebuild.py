@@ -121,7 +121,7 @@ async def test_stock_is_taken_from_the_inventory(shelf: list[str], ask: Ask, db:
     assert [item["id"] for item in page["items"]] == [shelf[1]]
 
 
-async def test_sales_are_counted_anew_from_completed_orders(shelf: list[str], ask: Ask, db: Books) -> None:
+async def test_sales_are_counted_anew_from_orders_that_were_confirmed(shelf: list[str], ask: Ask, db: Books) -> None:
     await db.run("""
         insert into orders.orders (id, number, recorded, placed_at, currency, total_minor, payment_token, status,
           version, created_at)
@@ -131,11 +131,12 @@ async def test_sales_are_counted_anew_from_completed_orders(shelf: list[str], as
         insert into orders.order_lines (order_id, line_no, sku, title, quantity, unit_price_minor, total_minor)
         select id, 1, 'MUG-0', 'Mug', 2, 50, 100 from orders.orders""")
     await db.run("""
-        insert into orders.sagas (order_id, state, moves, updated_at)
-        select id, case number when '3' then 'rejected' else 'completed' end, 1, now() from orders.orders""")
+        insert into orders.saga_moves (order_id, position, to_state, cause, at)
+        select id, 1, case number when '3' then 'cancelled' else 'capturing' end,
+          case number when '3' then 'HoldReleased' else 'HoldCommitted' end, now() from orders.orders""")
     await db.run("""
         insert into platform.outbox (id, source, type, topic, partition, key, time, data)
-        select 'e', '/shop/orders/x', 'shop.orders.order.completed.v1', 'shop.orders', 0, id::text, now(), ''
+        select 'e', '/shop/orders/x', 'shop.orders.order.confirmed.v1', 'shop.orders', 0, id::text, now(), ''
         from orders.orders where number = '2'""")
     await db.run("insert into catalog.sales values ('GONE', 7, true)")
 

@@ -126,6 +126,19 @@ async def test_an_adjustment_that_tells_no_status_leaves_the_status_alone(ask: A
     assert (await shown(ask))["availability"] == "in_stock"
 
 
+async def test_a_status_that_comes_after_a_later_event_without_one_is_heeded(ask: Ask, say: Say) -> None:
+    await product(ask, "MUG")
+    await say(replenished(), 1)
+    await say(StockShortfall(sku="MUG", location="LON", shortfall=1), 3)
+    await say(low(), 2)
+    assert (await shown(ask))["availability"] == "low"
+
+    await say(replenished(), 1)
+    assert (await shown(ask))["availability"] == "low"
+    answer = await ask(get_product, "/v1/products/MUG", sequence_token="shop.stock/MUG@3", prefer="wait=0")
+    assert "stale" not in answer.headers
+
+
 async def test_the_etag_changes_with_the_stock(ask: Ask, say: Say) -> None:
     await product(ask, "MUG")
     before = await ask(get_product, "/v1/products/MUG")

@@ -14,8 +14,8 @@ from functions.inventory.set_item_policy import SetItemPolicy, set_item_policy
 from functions.inventory.set_stock_level import SetStockLevel, set_stock_level
 from functions.orders.record_order import record_order
 from functions.orders.ship_fulfilment import ShipFulfilment, ship_fulfilment
-from functions.platform.check_invariants import rules
 from shared.orders.fulfilment_views import FulfilmentView
+from shared.platform.checking import rules
 from shared.platform.invariants import CHECKS
 from shared.runtime import Event
 from shared.runtime.declare import OnEvent
@@ -112,7 +112,7 @@ class Flow:
     async def violated(self) -> list[str]:
         """What does not hold at rest."""
         found = []
-        values = rules()
+        values = rules(load_all().values())
         for check in CHECKS:
             if check.name not in CARRIERS:
                 sql = check.sql.replace("%", "%%")

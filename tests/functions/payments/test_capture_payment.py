@@ -44,6 +44,7 @@ async def test_in_parts_and_never_more_than_is_left(run: Run, provider: Provider
     ]
     _, emitted = await run(capture_payment, capture(order, 301, key=f"{order}:2"))
     assert emitted == [failed(order, "exceeds_authorized", 301, key=f"{order}:2")]
+    assert provider.get(f"/v1/operations/{order}:2").status == 404  # it was not troubled with what cannot be
     assert (await run(capture_payment, capture(order)))[1] == [captured(order, 300)]
     assert charged(provider, order) == (1000, 1000, 0, 0)
 

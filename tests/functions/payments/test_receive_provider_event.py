@@ -108,6 +108,18 @@ async def test_before_our_own_call_is_settled(
     assert charged(provider, order) == (1000, 0, 0, 0)
 
 
+async def test_an_id_that_was_heard_before_changes_nothing_whatever_is_said_under_it(
+    halt: Halt, tell: Tell, db: Books, provider: ProviderServer, order: UUID
+) -> None:
+    assert (await tell("payout.paid", {})).status == 204
+    go_on = await halt(authorize_payment, authorize(order))
+    id = provider.get(f"/v1/operations/{order}:authorize").json["id"]
+    assert (await tell(SETTLED, settled(order, "authorize", "authorized", id))).status == 204
+
+    assert await said(db) == []
+    assert [type(event) for event in await go_on()] == [PaymentAuthorized]
+
+
 async def test_before_the_attempt_is_known(
     run: Run, halt: Halt, tell: Tell, db: Books, provider: ProviderServer, order: UUID
 ) -> None:

@@ -1,0 +1,1 @@
+"""Runs of the whole shop, decided by a seed: the same seed, the same run."""
