@@ -260,7 +260,7 @@ def _still_running(reply: Reply) -> bool:
 
 
 def has_ended(order: Any) -> bool:
-    return order["status"] in ("rejected", "cancelled") or (order["status"], order["payment"]) == (
+    return order["status"] in ("rejected", "cancelled", "completed") or (order["status"], order["payment"]) == (
         "confirmed",
         "captured",
     )

@@ -39,7 +39,14 @@ class Shop:
         self.waiting: list[Delivery] = []
 
     async def answer(
-        self, name: str, path: str, body: Any = None, role: str = "admin", subject: str = "ann", key: str = ""
+        self,
+        name: str,
+        path: str,
+        body: Any = None,
+        role: str = "admin",
+        subject: str = "ann",
+        key: str = "",
+        query: str = "",
     ) -> Answer:
         """What the function answers, whatever it is."""
         target = self.endpoints[name]
@@ -50,10 +57,10 @@ class Shop:
             "idempotency-key": key or str(new_id()),
         }
         content = b"" if body is None else json.dumps(body).encode()
-        return await target.handle(target.trigger.method, path, b"", headers, content)
+        return await target.handle(target.trigger.method, path, query.encode(), headers, content)
 
-    async def ask(self, name: str, path: str, body: Any = None, role: str = "admin") -> Any:
-        answer = await self.answer(name, path, body, role)
+    async def ask(self, name: str, path: str, body: Any = None, role: str = "admin", query: str = "") -> Any:
+        answer = await self.answer(name, path, body, role, query=query)
         assert answer.status < 300, answer
         return json.loads(answer.body)
 
