@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.orders.desk_tables import notes
+from shared.orders.fulfilment_tables import fulfilment_lines, fulfilments, refunds, steps
 from shared.orders.records import OrderRecord, read_record
 from shared.orders.tables import audit, order_lines, orders, saga_moves, sagas
 from shared.payments.tables import attempts as payment_attempts
@@ -24,6 +25,7 @@ class DescribeOrder(Request):
     role=("admin", "operator"),
     reads=[
         *(orders, order_lines, sagas, saga_moves, audit, notes),
+        *(fulfilments, fulfilment_lines, refunds, steps),
         *(payments, payment_attempts, outbox, attempts, dead_letters),
     ],
 )

@@ -8,10 +8,8 @@ from sqlalchemy import text
 from shared.orders.audit import record
 from shared.orders.desk import Reason
 from shared.orders.desk_problems import UnknownCustomer
-from shared.orders.desk_tables import erasable_notes
-from shared.orders.erasing import AT_ONCE, CUSTOMER, OF_CUSTOMER, check_ended, erase
-from shared.orders.tables import audit, customers, orders
-from shared.platform.tables import idempotency
+from shared.orders.erasing import AT_ONCE, CUSTOMER, ERASES, OF_CUSTOMER, check_ended, erase
+from shared.orders.tables import audit, customers
 from shared.runtime import Request, View, Work, http
 
 KNOWN = text("""
@@ -38,7 +36,7 @@ class ErasedView(View):
 @http(
     "POST /v1/admin/customers/{customer_id}/erase",
     role="admin",
-    writes=[customers, orders, erasable_notes, idempotency, audit],
+    writes=[*ERASES, customers, audit],
 )
 async def erase_customer(request: EraseCustomer, work: Work) -> ErasedView:
     """Addresses, e-mail, name, payment tokens and the text of notes go; the rest stays, with the customer's id.

@@ -4,11 +4,9 @@ from pydantic import StrictBool
 
 from shared.orders.audit import record
 from shared.orders.desk import Reason
-from shared.orders.desk_tables import erasable_notes
-from shared.orders.erasing import AT_ONCE, OF_GUEST, check_ended, erase
+from shared.orders.erasing import AT_ONCE, ERASES, OF_GUEST, check_ended, erase
 from shared.orders.finding import Email
-from shared.orders.tables import audit, orders
-from shared.platform.tables import idempotency
+from shared.orders.tables import audit
 from shared.runtime import Request, View, Work, http
 
 
@@ -30,7 +28,7 @@ class ErasedGuestView(View):
 @http(
     "POST /v1/admin/guests/erase",
     role="admin",
-    writes=[orders, erasable_notes, idempotency, audit],
+    writes=[*ERASES, audit],
 )
 async def erase_guest(request: EraseGuest, work: Work) -> ErasedGuestView:
     """Orders of customers with an id are left to the erasure of that customer.

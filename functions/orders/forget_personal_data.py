@@ -5,11 +5,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from shared.orders.desk_tables import erasable_notes, old_saga_moves, retention
-from shared.orders.erasing import erase
+from shared.orders.desk_tables import old_saga_moves, retention
+from shared.orders.erasing import ERASES, erase
 from shared.orders.retention import read_retention
-from shared.orders.tables import orders, sagas
-from shared.platform.tables import idempotency
+from shared.orders.tables import sagas
 from shared.runtime import Work, timer
 
 MOST_AT_ONCE = 500
@@ -44,7 +43,7 @@ delete from orders.saga_moves m using old where m.order_id = old.order_id
 @timer(
     "50 * * * * *",
     reads=[retention],
-    writes=[orders, erasable_notes, idempotency, sagas, old_saga_moves],
+    writes=[*ERASES, sagas, old_saga_moves],
 )
 async def forget_personal_data(work: Work) -> None:
     """As the retention says, which at first forgets nothing. Takes 500 orders at a tick; the rest goes at the next."""

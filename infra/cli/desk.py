@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -163,12 +164,49 @@ def _sheet(found: Mapping[str, Any]) -> Iterable[str]:
         for line in found["lines"]
     ]
     yield "\n".join(table([headings, *lines]))
+    yield from _parcels_and_money(found)
     told = [
         (item["at"], item["kind"], _what(item), str(item["detail"].get("trace") or "")[:8], _said(item, found["id"]))
         for item in found["story"]
     ]
     yield "\n".join(table([("AT", "KIND", "WHAT", "TRACE", "DETAIL"), *told])) if told else ""
 
+
+def _parcels_and_money(found: Mapping[str, Any]) -> Iterable[str]:
+    """What leaves for it, what is paid back of it, and what is still asked for: a table each, where there is any."""
+    for name, columns in PARTS.items():
+        rows = [tuple(str(tell(one) or "") for tell in columns.values()) for one in found[name]]
+        if rows:
+            yield "\n".join(table([tuple(columns), *rows]))
+
+
+PARTS: dict[str, dict[str, Callable[[Any], Any]]] = {
+    "fulfilments": {
+        "FULFILMENT": itemgetter("id"),
+        "LOCATION": itemgetter("location"),
+        "STATUS": itemgetter("status"),
+        "UNITS": lambda one: " ".join(f"{line['quantity']}x{line['sku']}" for line in one["lines"]),
+        "CARRIER": itemgetter("carrier"),
+        "TRACKING": itemgetter("tracking_number"),
+        "REFUSED": itemgetter("refused"),
+    },
+    "refunds": {
+        "REFUND": itemgetter("id"),
+        "FOR": itemgetter("source"),
+        "AMOUNT": lambda one: money(one["amount_minor"], one["currency"]),
+        "STATUS": itemgetter("status"),
+        "FAILURE": itemgetter("failure"),
+        "REASON": itemgetter("reason"),
+    },
+    "open_steps": {
+        "OPEN STEP": itemgetter("id"),
+        "KIND": itemgetter("kind"),
+        "STATE": itemgetter("state"),
+        "ASKED": itemgetter("asked"),
+        "AGAIN AT": itemgetter("deadline"),
+        "ANSWER": itemgetter("answer"),
+    },
+}
 
 SUMS = ("authorized", "captured", "voided", "refunded", "disputed")
 

@@ -3,7 +3,12 @@
 import hashlib
 import os
 import pwd
+import shutil
 from pathlib import Path
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - only what belongs to this user is used there
+MEMORY_NEEDED = 2 << 30
+"""Bytes that must be free there."""
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -22,6 +27,22 @@ def state(name: str | int) -> Path:
     """The directory of one shop; `name` is its port, or what else sets it apart."""
     digest = hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]
     return home() / f"{CHECKOUT.name}-{digest}-{name}"
+
+
+def volatile(name: str) -> Path:
+    """The directory of what need not outlive the machine: in memory where there is room for it, else beside the state.
+
+    Tests make and delete thousands of files, which costs disks more than the tests themselves.
+    """
+    kept = state(name)
+    place = hashlib.sha256(str(kept).encode()).hexdigest()[:16]
+    ours = MEMORY / f"kn-shop-{os.geteuid()}"
+    try:
+        fits = shutil.disk_usage(MEMORY).free >= MEMORY_NEEDED and MEMORY.is_mount()
+        ours_alone = not ours.exists() or ours.stat().st_uid == os.geteuid()
+    except OSError:
+        return kept
+    return ours / place if fits and ours_alone and os.access(MEMORY, os.W_OK) else kept
 
 
 def make(directory: Path) -> Path:

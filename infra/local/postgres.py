@@ -65,7 +65,7 @@ def test_server(name: str = "tests") -> Iterator[SharedServer]:
 
     Nothing it holds survives a crash of the machine: fsync is off. Raises PostgresFailed.
     """
-    directory = paths.make(paths.state(name))
+    directory = paths.make(paths.volatile(name))
     with (directory / "users.lock").open("a") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
         with (directory / "start.lock").open("a") as start:

@@ -458,7 +458,7 @@ grant select, insert on orders.audit to fn_deny_refund;
 grant select, insert, update on orders.refund_requests, platform.idempotency to fn_deny_refund;
 -- orders/describe_order
 grant usage on schema orders, payments, platform to fn_describe_order;
-grant select on orders.audit, orders.notes, orders.order_lines, orders.orders, orders.saga_moves, orders.sagas, payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.outbox to fn_describe_order;
+grant select on orders.audit, orders.fulfilment_lines, orders.fulfilments, orders.notes, orders.order_lines, orders.orders, orders.refunds, orders.saga_moves, orders.sagas, orders.steps, payments.attempts, payments.payments, platform.attempts, platform.dead_letters, platform.outbox to fn_describe_order;
 create policy read_describe_order on platform.attempts for select to fn_describe_order using (true);
 create policy read_describe_order on platform.outbox for select to fn_describe_order using (true);
 -- orders/drive_sagas
@@ -476,12 +476,14 @@ create policy emit_drive_steps on platform.outbox for insert to fn_drive_steps w
 -- orders/erase_customer
 grant usage on schema orders, platform to fn_erase_customer;
 grant select, insert on orders.audit to fn_erase_customer;
-grant select, insert, update on orders.customers, orders.notes, orders.orders, platform.idempotency to fn_erase_customer;
+grant select, insert, update on orders.customers, orders.discount_uses, orders.notes, orders.orders, platform.idempotency to fn_erase_customer;
+grant select, insert, update, delete on orders.discount_customers, orders.discounts to fn_erase_customer;
 create policy write_erase_customer on platform.idempotency to fn_erase_customer using (true) with check (true);
 -- orders/erase_guest
 grant usage on schema orders, platform to fn_erase_guest;
 grant select, insert on orders.audit to fn_erase_guest;
-grant select, insert, update on orders.notes, orders.orders, platform.idempotency to fn_erase_guest;
+grant select, insert, update on orders.discount_uses, orders.notes, orders.orders, platform.idempotency to fn_erase_guest;
+grant select, insert, update, delete on orders.discount_customers, orders.discounts to fn_erase_guest;
 create policy write_erase_guest on platform.idempotency to fn_erase_guest using (true) with check (true);
 -- inventory/expire_holds
 grant usage on schema inventory, platform to fn_expire_holds;
@@ -536,8 +538,8 @@ create policy read_forget_old_rows on platform.rate_limits for select to fn_forg
 -- orders/forget_personal_data
 grant usage on schema orders, platform to fn_forget_personal_data;
 grant select on orders.retention to fn_forget_personal_data;
-grant select, insert, update on orders.notes, orders.orders, orders.sagas, platform.idempotency to fn_forget_personal_data;
-grant select, insert, update, delete on orders.saga_moves to fn_forget_personal_data;
+grant select, insert, update on orders.discount_uses, orders.notes, orders.orders, orders.sagas, platform.idempotency to fn_forget_personal_data;
+grant select, insert, update, delete on orders.discount_customers, orders.discounts, orders.saga_moves to fn_forget_personal_data;
 create policy write_forget_personal_data on platform.idempotency to fn_forget_personal_data using (true) with check (true);
 -- payments/forget_provider_events
 grant usage on schema payments to fn_forget_provider_events;

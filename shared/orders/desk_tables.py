@@ -2,6 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Integer, MetaData, Table, Text, Uuid
 
+from shared.orders.pricing_tables import discount_customers
 from shared.orders.tables import metadata, orders, saga_moves
 
 notes = Table(
@@ -19,6 +20,10 @@ notes = Table(
 erasable_notes = notes.to_metadata(MetaData())
 """The same table for the functions that forget persons: they may change what was written."""
 erasable_notes.info = {}
+
+forgettable_discount_customers = discount_customers.to_metadata(MetaData())
+"""The same table for the functions that forget persons: they may delete who is in it."""
+forgettable_discount_customers.info = {"deletable": True}
 
 old_saga_moves = saga_moves.to_metadata(MetaData())
 """The same table for the function that forgets."""

@@ -65,6 +65,24 @@ where d.code = g.code
 returning g.uses
 """)
 
+FORGET = text("""
+with guests as (
+  select u.code, u.order_id, u.customer, u.given_back_at
+  from orders.discount_uses u join orders.orders o on o.id = u.order_id
+  where u.order_id = any(cast(:orders as uuid[])) and u.customer is not null and o.customer_id is null
+), unnamed as (
+  update orders.discount_uses u set customer = null
+  from guests g where u.order_id = g.order_id and u.code = g.code
+)
+update orders.discount_customers c set uses = c.uses - g.uses
+from (select code, customer, count(*) as uses from guests where given_back_at is null group by code, customer) g
+where c.code = g.code and c.customer = g.customer
+""")
+FORGET_WHO_USED_NONE = text("""
+delete from orders.discount_customers where uses = 0 and customer like 'guest:%'
+  and code in (select code from orders.discount_uses where order_id = any(cast(:orders as uuid[])))
+""")
+
 
 async def use(work: Work, order_id: UUID, customer: str, amounts: Mapping[str, int], pointers: Sequence[str]) -> None:
     """Uses each discount once for the order. `pointers` are the codes as the request names them.
@@ -98,3 +116,11 @@ async def give_back(work: Work, order_ids: Iterable[UUID]) -> None:
     await work.db.send(LOCK_OF_ORDERS, orders=orders)
     given = await work.db.all(GIVE_BACK, orders=orders, now=work.now)
     pricing_metrics.DISCOUNTS.labels("given_back").inc(sum(row.uses for row in given))
+
+
+async def forget_guests(work: Work, order_ids: Sequence[UUID]) -> None:
+    """Whoever used discounts for these orders as a guest is nobody any more. All uses together count as before."""
+    orders = list(order_ids)
+    await work.db.send(LOCK_OF_ORDERS, orders=orders)
+    await work.db.send(FORGET, orders=orders)
+    await work.db.send(FORGET_WHO_USED_NONE, orders=orders)

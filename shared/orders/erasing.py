@@ -1,7 +1,8 @@
 """Forgets who somebody is, and keeps what the books need: orders, lines, totals, payments stay as they are.
 
 Events have nothing personal in them, so that none has to be altered. Erased are addresses, e-mail, the payment token,
-the text of notes, the customer's row, and the answers that are kept for a day under an Idempotency-Key.
+the text of notes, the customer's row, the answers that are kept for a day under an Idempotency-Key, and by what a guest
+was known to discounts.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,11 @@ from uuid import UUID
 from sqlalchemy import text
 
 from shared.orders.desk_problems import OrdersStillOpen
+from shared.orders.desk_tables import erasable_notes, forgettable_discount_customers
+from shared.orders.discount_uses import forget_guests
+from shared.orders.pricing_tables import discount_uses, discounts
+from shared.orders.tables import orders as orders_table
+from shared.platform.tables import idempotency
 from shared.runtime import Work
 from shared.runtime.pipeline import Row
 
@@ -71,6 +77,10 @@ where id = :person and (name is not null or email is not null or country is not 
 """)
 
 
+ERASES = (orders_table, erasable_notes, idempotency, discounts, forgettable_discount_customers, discount_uses)
+"""What `erase` writes."""
+
+
 async def erase(work: Work, orders: Sequence[UUID]) -> None:
     """Erases what these orders, locked, say of a person."""
     if not orders:
@@ -79,6 +89,7 @@ async def erase(work: Work, orders: Sequence[UUID]) -> None:
     await work.db.send(ORDERS, orders=ids, now=work.now)
     await work.db.send(NOTES, orders=ids, now=work.now)
     await work.db.send(ANSWERS, orders=[str(one) for one in ids])
+    await forget_guests(work, ids)
 
 
 MOVING = frozenset({"pending", "awaiting_customer", "cancelling"})

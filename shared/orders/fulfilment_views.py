@@ -143,6 +143,9 @@ select id, order_id, kind, state, source, reason, amount_minor, location, answer
 from orders.steps
 """
 ONE_STEP = text(f"{STEP} where id = :id")
+OPEN_STEPS = text(f"""
+{STEP} where order_id = :order_id and (deadline is not null or state = 'needs_attention') order by created_at, id
+""")
 
 ORDER = text("""
 select o.id as order_id, o.number, o.status, o.fulfilment, o.currency, o.total_minor, o.refunded_minor, o.customer_id,

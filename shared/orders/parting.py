@@ -70,7 +70,7 @@ async def take_off(
     reason: str,
     because: Event | None = None,
 ) -> None:
-    """So many of each line's units will not be shipped; their money goes back."""
+    """So many of each line's units will not be shipped; their money goes back, or with all of an order's."""
     by_id = {str(id): one for id, one in order.fulfilments.items()}
     amount = 0
     for line, units in given:
@@ -84,6 +84,8 @@ async def take_off(
         locked.touch(order, because)
         if one.can("cancelled") and all(part.cancelled == part.quantity for part in one.parts.values()):
             locked.move(order, one, "cancelled", because)
+    if not order.stands:
+        return
     if order.at_shipment and amount:
         locked.ask(order, VOID, source=source, reason=reason, amount_minor=amount, because=because)
     elif amount := min(amount, order.refundable_minor):

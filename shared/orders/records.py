@@ -9,6 +9,9 @@ from sqlalchemy import text
 
 from shared.orders.desk_problems import UnknownNumber
 from shared.orders.finding import COLUMNS, DeskSummary
+from shared.orders.fulfilment_views import OF_ORDER as FULFILMENTS
+from shared.orders.fulfilment_views import OPEN_STEPS, FulfilmentView, RefundView, StepView
+from shared.orders.fulfilment_views import REFUNDS_OF_ORDER as REFUNDS
 from shared.orders.problems import UnknownOrder
 from shared.orders.saga import WAITS_FOR, State
 from shared.orders.story import ACT, DEAD_LETTER, FAILURE, MOVE, NOTE, PAYMENT, TRACED_EVENT, story
@@ -35,6 +38,8 @@ MONEY = text("""
 select status, authorized_minor, captured_minor, voided_minor, refunded_minor, disputed_minor
 from payments.payments where order_id = :order_id
 """)
+
+PARTS = {"lines": LINES, "fulfilments": FULFILMENTS, "refunds": REFUNDS, "open_steps": OPEN_STEPS}
 
 STORY = text(story(TRACED_EVENT, MOVE, FAILURE, DEAD_LETTER, PAYMENT, NOTE, ACT, limit=2000))
 
@@ -94,7 +99,10 @@ class Happened(BaseModel):
 
 
 class OrderRecord(DeskSummary):
-    """`correlations` are the ids under which logs tell of it, `dead_letters` those that wait to be sent again."""
+    """`correlations` are the ids under which logs tell of it, `dead_letters` those that wait to be sent again.
+
+    `open_steps` are asked of inventory and payments, or wait for a person.
+    """
 
     recorded: bool
     capture: str
@@ -111,6 +119,9 @@ class OrderRecord(DeskSummary):
     lines: list[RecordLine]
     saga: RecordSaga
     money: RecordMoney | None
+    fulfilments: list[FulfilmentView]
+    refunds: list[RefundView]
+    open_steps: list[StepView]
     correlations: list[str]
     dead_letters: int
     story: list[Happened]
@@ -119,7 +130,7 @@ class OrderRecord(DeskSummary):
 async def read_record(work: Work, named: str) -> OrderRecord:
     """By id or by number. Raises UnknownOrder, UnknownNumber."""
     order_id = await _id_of(work, named)
-    sent = {name: work.db.enqueue(one, order_id=order_id) for name, one in (("lines", LINES), ("money", MONEY))}
+    sent = {name: work.db.enqueue(one, order_id=order_id) for name, one in (*PARTS.items(), ("money", MONEY))}
     told = work.db.enqueue(STORY, order_id=order_id)
     order = await work.db.one(ORDER, order_id=order_id)
     if order is None:
@@ -130,7 +141,7 @@ async def read_record(work: Work, named: str) -> OrderRecord:
     return OrderRecord.model_validate(
         {
             **order._asdict(),
-            "lines": [line._asdict() for line in await sent["lines"].all()],
+            **{name: [row._asdict() for row in await sent[name].all()] for name in PARTS},
             "saga": {**order._asdict(), "waits_for": awaited and awaited.__name__},
             "money": money and money._asdict(),
             "correlations": list(dict.fromkeys(c for one in happened if (c := one["detail"].get("correlation")))),

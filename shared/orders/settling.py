@@ -68,7 +68,7 @@ async def _follow(locked: Fulfilling, order: Order, step: Step, event: Answered)
 
 
 async def _released(locked: Fulfilling, order: Order, step: Step, event: HoldPartReleased) -> None:
-    """Of two lines of one SKU the first gets what was given back first. An order that is cancelled whole gets all."""
+    """Of two lines of one SKU the first gets what was given back first."""
     given = {(line.sku, line.location): line.quantity for line in event.lines}
     by_id = {str(id): one for id, one in order.fulfilments.items()}
     came = []
@@ -81,5 +81,5 @@ async def _released(locked: Fulfilling, order: Order, step: Step, event: HoldPar
         if units := min(line.quantity, given.get(key, 0)):
             given[key] -= units
             came.append((line, units))
-    if came and order.stands:
+    if came:
         await take_off(locked, order, came, source=step.source, reason=step.reason, because=event)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, case, select
 
 from shared.orders.events import OrderedLine
 from shared.orders.problems import UnknownOrder
@@ -65,10 +65,12 @@ class Amounts(View):
 class OrderView(OrderSummary, Amounts):
     """`country` is where it goes; `capture` when its money is taken; `on_decline` what follows a declined card.
 
-    `action_url` is where the customer has to act, while the order waits for that.
+    `action_url` is where the customer has to act, and `pay_by` until when the stock is held, while the order waits for
+    that.
     """
 
     action_url: str | None = None
+    pay_by: datetime | None = None
     email: str | None
     shipping_address: Address | None
     billing_address: Address | None
@@ -100,6 +102,7 @@ SUMMARY = select(
 
 ORDER = SUMMARY.add_columns(
     sagas.c.action_url,
+    case((orders.c.status == "awaiting_customer", sagas.c.hold_until)).label("pay_by"),
     orders.c.email,
     orders.c.shipping_address,
     orders.c.billing_address,

@@ -299,7 +299,8 @@ CHECKS = (
     Check(
         "shares_equal_lines",
         "The money of a line's parts is the line's share for as many units, and what was asked for them.",
-        # What is paid at once may have been paid back before, as of goodwill: then there is less to give back.
+        # What is paid at once may have been paid back before, as of goodwill: then there is less to give back. What is
+        # given back while the whole order is being cancelled is paid back with all of it.
         """
         select l.order_id, l.line_no, l.total_minor, p.minor as in_parts, null as asked, null as what
         from orders.order_lines l
@@ -324,7 +325,8 @@ CHECKS = (
         where case s.kind
             when 'capture' then s.asked <> p.shipped + case when o.fulfilment in ('unfulfilled', 'shipping') then 0
               else o.shipping_minor end
-            when 'void' then s.asked <> p.cancelled
+            when 'void' then s.asked > p.cancelled
+              or s.asked < p.cancelled and o.status in ('confirmed', 'completed')
             else s.asked > p.cancelled end
         """,
     ),

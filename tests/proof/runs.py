@@ -30,7 +30,7 @@ from tests.proof.steps import STEPS, open_shop
 
 T = TypeVar("T")
 
-LENGTHS = (40, 80, 80, 120, 160)
+LENGTHS = (60, 120, 120, 180, 240)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,3 +93,11 @@ class Shop:
             rebuilt = await self.ask("rebuild_catalog", "/v1/admin/catalog-rebuild", {"part": part}, "operator")
             found += rebuilt["differences"]
         return found
+
+    async def figures_differences(self) -> list[Any]:
+        """Where the figures of sales are not what the books say."""
+        found = []
+        for part in ("facts", "days"):
+            rebuilt = await self.ask("rebuild_figures", "/v1/admin/figures-rebuild", {"part": part}, "operator")
+            found += rebuilt["differences"]
+        return found

@@ -24,6 +24,7 @@ from tests.proof.shop import Delivery, Shop
 
 TIMERS = (
     "drive_sagas",
+    "drive_steps",
     "expire_holds",
     "resolve_unknown_payments",
     "compare_payments",
@@ -34,6 +35,7 @@ TIMERS = (
 
 OPEN = """
 select exists (select from orders.sagas where deadline is not null)
+  or exists (select from orders.steps where deadline is not null)
   or exists (select from payments.attempts where finished_at is null)
   or exists (select from payments.provider_events where state = 'early') as anything
 """
@@ -41,7 +43,8 @@ select exists (select from orders.sagas where deadline is not null)
 # What an end looks like, in no order that a name or a number could change.
 ENDS = """
 select o.status, s.state, s.ending, s.reason, s.payment, s.moves, o.total_minor, o.refunded_minor, h.status as hold,
-  p.authorized_minor, p.captured_minor, p.voided_minor, p.refunded_minor as paid_back, p.disputed_minor, p.lost_minor
+  p.authorized_minor, p.captured_minor, p.voided_minor, p.refunded_minor as paid_back, p.disputed_minor, p.lost_minor,
+  o.fulfilment, o.discount_minor, o.tax_minor, o.captured_minor as by_shipments
 from orders.orders o join orders.sagas s on s.order_id = o.id
 left join inventory.holds h on h.order_id = o.id left join payments.payments p on p.order_id = o.id
 order by o.created_at, o.id
@@ -107,7 +110,8 @@ class Simulation(Shop):
         """A crash has no answer but 503; nothing else has that one. Raises Broken."""
         crashed = self.database.crashed
         fine = answer.status == 503 if crashed else answer.status in statuses or (not statuses and answer.status < 500)
-        self.note(f"  {what}: {answer.status}{' (crashed)' if crashed else ''}")
+        problem = json.loads(answer.body)["type"].rpartition(":")[2] if 400 <= answer.status < 500 else ""
+        self.note(f"  {what}: {answer.status} {problem}{' (crashed)' if crashed else ''}")
         if not fine:
             raise Broken(f"{what} answered {answer.status}: {answer.body.decode()[:500]}")
         return answer
@@ -224,6 +228,7 @@ class Simulation(Shop):
         if unread[0]:
             faults.append(f"{unread[0]} dead letters")
         faults += await self.catalogue_differences()
+        faults += await self.figures_differences()
         for books in ("ours", "theirs"):
             compared = await self.ask(
                 "reconcile_payments", "/v1/admin/payment-reconciliation", {"books": books}, "operator"

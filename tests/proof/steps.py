@@ -5,8 +5,7 @@ import random
 from typing import Any
 from uuid import UUID
 
-from functions.orders.place_order import PlaceOrder
-from shared.inventory.events import ExtendHold, PartLine, ShipHold
+from shared.inventory.events import ExtendHold
 from shared.runtime import Event, outbox
 from shared.runtime.work import Cause
 from tests.proof.simulation import TIMERS, Simulation, Step
@@ -38,12 +37,12 @@ CARDS = (
     "tok_webhook_twice",
 )
 
-SENDABLE = """
-update orders.orders o set fulfilment = 'shipping'
-from orders.sagas s
-where o.id = %(id)s and s.order_id = o.id and s.state = 'completed' and o.fulfilment = 'unfulfilled'
-returning o.id
-"""
+DISCOUNTS: dict[str, dict[str, Any]] = {
+    "SPRING": {"percent_ppm": 70_000, "most_uses": 3},
+    "MUG-OFF": {"scope": "line", "skus": ["mug"], "amount_minor": 333, "currency": "GBP", "most_per_customer": 1},
+}
+SHIPPING = {"post": 399, "pick-up": 0}
+TO = {"lines": ["1 High Street"], "city": "Leeds", "country": "GB"}
 
 
 async def open_shop(shop: Simulation, chance: random.Random) -> None:
@@ -55,6 +54,16 @@ async def open_shop(shop: Simulation, chance: random.Random) -> None:
         for place in PLACES:
             level = {"on_hand": chance.randint(0, 6), "reason": "recount"}
             await shop.ask("set_stock_level", f"/v1/stock/{sku}/{place}", level)
+    terms: dict[str, Any] = {"prices_include_tax": chance.random() < 0.5, "home_country": "GB"}
+    terms["capture"] = chance.choice(("now", "now", "at_shipment"))
+    await shop.ask("set_pricing_terms", "/v1/admin/pricing-terms", terms)
+    await shop.ask("set_tax_rate", "/v1/admin/tax-rates/GB/standard", {"rate_ppm": 175_000, "name": "VAT"})
+    for way, price in SHIPPING.items():
+        bands = [{"up_to": None, "price_minor": price}]
+        method = {"name": way.title(), "basis": "value", "currency": "GBP", "bands": bands}
+        await shop.ask("set_shipping_method", f"/v1/admin/shipping-methods/{way}", method)
+    for code, discount in DISCOUNTS.items():
+        await shop.ask("set_discount", f"/v1/admin/discounts/{code}", {"name": code.title()} | discount)
 
 
 # Events, time, crashes
@@ -97,19 +106,16 @@ async def time_goes_by(shop: Simulation, chance: random.Random) -> None:
 
 async def place(shop: Simulation, chance: random.Random) -> None:
     lines = [{"sku": sku, "quantity": chance.randint(1, 3)} for sku in chance.sample(SKUS, chance.randint(1, 3))]
-    body: dict[str, Any] = {"lines": lines, "payment_token": chance.choice(CARDS)}
-    waits, later = chance.random() < 0.6, chance.random() < 0.2
-    told = "on_decline" in PlaceOrder.model_fields
-    if told:
-        body["on_decline"] = "wait" if waits else "reject"
-    known = len(shop.orders)
+    body: dict[str, Any] = {
+        "lines": lines,
+        "payment_token": chance.choice(CARDS),
+        "on_decline": "wait" if chance.random() < 0.6 else "reject",
+        "shipping_method": chance.choice(sorted(SHIPPING)),
+        "shipping_address": TO,
+    }
+    if chance.random() < 0.4:
+        body["discount_codes"] = chance.sample(sorted(DISCOUNTS), chance.randint(1, 2))
     await shop.request(chance, "place_order", "/v1/orders", body, "customer", chance.choice(CUSTOMERS))
-    if len(shop.orders) > known:
-        order = UUID(shop.orders[-1])
-        if waits and not told:
-            await shop.db.run("update orders.orders set on_decline = 'wait' where id = %(id)s", id=order)
-        if later:
-            await shop.db.run("update orders.orders set capture = 'at_shipment' where id = %(id)s", id=order)
 
 
 async def _any_order(shop: Simulation, chance: random.Random) -> str | None:
@@ -199,26 +205,124 @@ async def change_rules(shop: Simulation, chance: random.Random) -> None:
     await shop.request(chance, "set_level_policy", f"/v1/stock/{sku}/{at}/policy", body)
 
 
-async def send_goods(shop: Simulation, chance: random.Random) -> None:
-    """All of an order in one or two parcels."""
-    order = await _any_order(shop, chance)
-    if order is None or not await shop.db.all(SENDABLE, id=UUID(order)):
+async def _one(shop: Simulation, chance: random.Random, select: str, **values: Any) -> Any:
+    """Of at most ten that there are."""
+    rows = await shop.db.all(f"{select} limit 10", **values)
+    return chance.choice(rows) if rows else None
+
+
+async def _sold(shop: Simulation, chance: random.Random) -> str | None:
+    """Mostly one that was confirmed."""
+    sold = "select id from orders.orders where status in ('confirmed', 'completed') order by created_at desc, id"
+    row = await _one(shop, chance, sold)
+    return str(row.id) if row is not None and chance.random() < 0.9 else await _any_order(shop, chance)
+
+
+async def ship(shop: Simulation, chance: random.Random) -> None:
+    """A fulfilment leaves, all of it or some units of a line; or the shelf has less than was thought."""
+    one = await _one(shop, chance, "select id from orders.fulfilments where status = 'pending' order by created_at, id")
+    if one is None:
         return
-    lines = await shop.db.all(
-        "select sku, sum(quantity)::int as quantity from orders.order_lines where order_id = %(id)s group by sku "
-        "order by sku",
-        id=UUID(order),
+    lines = "select line_no, quantity from orders.fulfilment_lines where fulfilment_id = %(id)s order by line_no"
+    line = await _one(shop, chance, lines, id=one.id)
+    body: dict[str, Any] = {}
+    if chance.random() < 0.4:
+        body["lines"] = [{"line_no": line.line_no, "quantity": chance.randint(1, line.quantity)}]
+    if chance.random() < 0.8:
+        body |= {"carrier": "DHL", "tracking_number": "JD0002"}
+        await shop.request(chance, "ship_fulfilment", f"/v1/admin/fulfilments/{one.id}/ship", body)
+    else:
+        body["reason"] = "broken on the shelf"
+        await shop.request(chance, "short_fulfilment", f"/v1/admin/fulfilments/{one.id}/short", body)
+
+
+async def deliver_goods(shop: Simulation, chance: random.Random) -> None:
+    gone = "select id from orders.fulfilments where status in ('shipped', 'pending') order by created_at, id"
+    if (one := await _one(shop, chance, gone)) is not None:
+        await shop.request(chance, "deliver_fulfilment", f"/v1/admin/fulfilments/{one.id}/deliver", {})
+
+
+async def cancel_line(shop: Simulation, chance: random.Random) -> None:
+    if (order := await _sold(shop, chance)) is not None:
+        body = {"reason": "one too many"} | ({"quantity": chance.randint(1, 2)} if chance.random() < 0.6 else {})
+        path = f"/v1/orders/{order}/lines/{chance.randint(1, 3)}/cancel"
+        await shop.request(chance, "cancel_line", path, body, "customer", await _customer(shop, order))
+
+
+async def ask_for_money(shop: Simulation, chance: random.Random) -> None:
+    if (order := await _sold(shop, chance)) is not None:
+        body: dict[str, Any] = {"reason": "arrived broken"}
+        if chance.random() < 0.5:
+            body["lines"] = [{"line_no": chance.randint(1, 2), "quantity": 1}]
+        if chance.random() < 0.5:
+            body["amount_minor"] = chance.choice((1, 250, 900))
+        path = f"/v1/orders/{order}/refund-requests"
+        await shop.request(chance, "request_refund", path, body, "customer", await _customer(shop, order))
+
+
+async def answer_for_money(shop: Simulation, chance: random.Random) -> None:
+    one = await _one(
+        shop, chance, "select id from orders.refund_requests order by status <> 'requested', created_at, id"
     )
-    first = [PartLine(sku=line.sku, quantity=chance.randint(1, line.quantity)) for line in lines]
-    rest = [
-        PartLine(sku=line.sku, quantity=line.quantity - part.quantity)
-        for line, part in zip(lines, first, strict=True)
-        if line.quantity > part.quantity
-    ]
-    said: list[Event] = [ShipHold(order_id=UUID(order), part_id=UUID(int=1), lines=first)]
-    if rest:
-        said.append(ShipHold(order_id=UUID(order), part_id=UUID(int=2), lines=rest))
-    await _say(shop, *said)
+    if one is not None and chance.random() < 0.8:
+        await shop.request(chance, "grant_refund", f"/v1/admin/refund-requests/{one.id}/grant", {})
+    elif one is not None:
+        await shop.request(chance, "deny_refund", f"/v1/admin/refund-requests/{one.id}/deny", {"answer": "was used"})
+
+
+async def pay_back(shop: Simulation, chance: random.Random) -> None:
+    """Out of goodwill, or once more what the provider has refused."""
+    failed = await _one(shop, chance, "select id from orders.refunds where status = 'failed' order by created_at, id")
+    if failed is not None and chance.random() < 0.7:
+        await shop.request(chance, "retry_refund", f"/v1/admin/refunds/{failed.id}/retry", {"reason": "another card"})
+    elif (order := await _sold(shop, chance)) is not None:
+        body = {"amount_minor": chance.choice((1, 333, 700)), "reason": "came late"}
+        await shop.request(chance, "refund_order", f"/v1/admin/orders/{order}/refunds", body)
+
+
+async def expect_goods(shop: Simulation, chance: random.Random) -> None:
+    if (order := await _sold(shop, chance)) is not None:
+        body = {
+            "lines": [{"line_no": 1, "quantity": chance.randint(1, 2)}],
+            "refund": chance.choice(("before", "on_receipt", "none")),
+            "reason": "does not fit",
+        }
+        await shop.request(chance, "authorize_return", f"/v1/admin/orders/{order}/returns", body)
+
+
+async def receive_goods(shop: Simulation, chance: random.Random) -> None:
+    one = await _one(shop, chance, "select id from orders.goods_returns order by created_at, id")
+    if one is not None and chance.random() < 0.8:
+        line = {"line_no": 1, "quantity": 1, "condition": chance.choice(("restock", "damaged"))}
+        body = {"location": chance.choice(PLACES), "lines": [line]}
+        await shop.request(chance, "receive_return", f"/v1/admin/goods-returns/{one.id}/receipts", body)
+    elif one is not None:
+        await shop.request(chance, "close_return", f"/v1/admin/goods-returns/{one.id}/close", {"reason": "never came"})
+
+
+async def see_to_a_step(shop: Simulation, chance: random.Random) -> None:
+    one = await _one(
+        shop, chance, "select id from orders.steps where state = 'needs_attention' order by created_at, id"
+    )
+    if one is None:
+        return
+    name, path = chance.choice((("retry_step", "retry"), ("retry_step", "retry"), ("give_up_step", "give-up")))
+    await shop.request(chance, name, f"/v1/admin/steps/{one.id}/{path}", {"reason": "seen to"}, "operator", "olga")
+
+
+async def review(shop: Simulation, chance: random.Random) -> None:
+    """Held back, let go, or completed by hand."""
+    if (order := await _sold(shop, chance)) is not None:
+        name, path = chance.choice(
+            (
+                ("review_order", "review"),
+                ("release_order", "review/release"),
+                ("release_order", "review/release"),
+                ("complete_order", "complete"),
+            )
+        )
+        path = f"/v1/admin/orders/{order}/{path}"
+        await shop.request(chance, name, path, {"reason": "looks odd"}, "operator", "olga")
 
 
 async def extend(shop: Simulation, chance: random.Random) -> None:
@@ -303,7 +407,16 @@ STEPS: tuple[tuple[int, Step], ...] = (
     (1, end_transfer),
     (1, close_or_open),
     (1, change_rules),
-    (3, send_goods),
+    (5, ship),
+    (1, deliver_goods),
+    (2, cancel_line),
+    (1, ask_for_money),
+    (1, answer_for_money),
+    (1, pay_back),
+    (1, expect_goods),
+    (1, receive_goods),
+    (1, see_to_a_step),
+    (1, review),
     (1, extend),
     (2, take_back),
     (2, steer),

@@ -4,6 +4,7 @@ Written from the documentation, not from the code. Everything that was asked for
 thing happens: what may happen in between is for the runs by seed.
 """
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -28,10 +29,22 @@ class Order:
     later: bool
     status: str = "pending"
     hold: str | None = None
+    card: str = ""
     acts: bool = False
     cards: int = 1
     money: Money = field(default_factory=Money)
-    returned: dict[str, int] = field(default_factory=dict)
+    shipped: Counter[str] = field(default_factory=Counter)
+    off: Counter[str] = field(default_factory=Counter)
+    returned: Counter[str] = field(default_factory=Counter)
+
+    def open(self, sku: str) -> int:
+        """Units that neither left nor were cancelled by line."""
+        return self.lines.get(sku, 0) - self.shipped[sku] - self.off[sku]
+
+    @property
+    def left_minor(self) -> int:
+        """What may still be paid back."""
+        return self.money.captured - self.money.refunded
 
     @property
     def total(self) -> int:
@@ -91,7 +104,7 @@ class Model:
 
     def cancel(self, number: int) -> bool:
         order = self.orders[number]
-        if order.status not in ("awaiting_customer", "confirmed") or order.returned:
+        if order.status not in ("awaiting_customer", "confirmed") or order.returned.total() or order.shipped.total():
             return False
         self._give_back(order, "RELEASED")
         order.status, order.acts = "cancelled", False
@@ -110,26 +123,81 @@ class Model:
     def count(self, sku: str, units: int) -> None:
         self.levels[sku].on_hand = units
 
+    def ship(self, number: int, sku: str, units: int) -> bool:
+        """What is not on the shelf does not leave, and that is no fault of who asked."""
+        order = self.orders[number]
+        if order.status != "confirmed" or units > order.open(sku):
+            return False
+        level = self.levels[sku]
+        if units <= level.on_hand:
+            level.on_hand -= units
+            level.committed -= units
+            order.shipped[sku] += units
+            if order.later and order.card != NO_CAPTURE:
+                order.money.captured += units * PRICES[sku]
+            self._look_whether_complete(order)
+        return True
+
+    def cancel_line(self, number: int, sku: str, units: int) -> bool:
+        """With nothing left of an order of which nothing has left, all of it is cancelled."""
+        order = self.orders[number]
+        paid_back_unshipped = max(0, order.returned[sku] - order.shipped[sku])
+        if order.status != "confirmed" or units > order.open(sku) - paid_back_unshipped:
+            return False
+        if not order.shipped.total() and units == sum(order.open(each) for each in order.lines):
+            self._give_back(order, "RELEASED")
+            order.status = "cancelled"
+            return True
+        order.off[sku] += units
+        self.levels[sku].committed -= units
+        if order.later:
+            order.money.voided += units * PRICES[sku]
+        else:
+            order.money.refunded += min(units * PRICES[sku], order.left_minor)
+        self._look_whether_complete(order)
+        return True
+
+    def pay_back(self, number: int, amount: int) -> bool:
+        order = self.orders[number]
+        if order.status not in ("confirmed", "completed") or amount > order.left_minor:
+            return False
+        order.money.refunded += amount
+        return True
+
+    def send_back(self, number: int, sku: str, units: int, *, restock: bool) -> bool:
+        """Goods that left; what they cost is paid back when they come."""
+        order = self.orders[number]
+        if order.status not in ("confirmed", "completed") or units > order.shipped[sku] - order.returned[sku]:
+            return False
+        order.returned[sku] += units
+        order.money.refunded += min(units * PRICES[sku], order.left_minor)
+        self.levels[sku].on_hand += units if restock else 0
+        return True
+
     def take_back(self, number: int, sku: str, units: int, price: int) -> None:
         """Money goes back only where it was taken; the goods count as returned either way."""
         order = self.orders[number]
-        if order.status != "confirmed" or sku not in order.lines:
-            return
-        came = min(units, order.lines[sku] - order.returned.get(sku, 0))
-        if came == 0:
-            return
-        order.returned[sku] = order.returned.get(sku, 0) + came
-        if order.money.captured:
-            order.money.refunded += min(came * price, order.total - order.money.refunded)
+        if order.status in ("confirmed", "completed") and sku in order.lines:
+            came = min(units, order.lines[sku] - order.off[sku] - order.returned[sku])
+            order.returned[sku] += came
+            order.money.refunded += min(came * price, order.left_minor)
+
+    def _look_whether_complete(self, order: Order) -> None:
+        """Nothing is open of it, something was shipped, and what a shipment costs was taken."""
+        unpaid = order.later and order.card == NO_CAPTURE
+        if order.shipped.total() and not unpaid and not any(order.open(sku) for sku in order.lines):
+            order.status = "completed"
+        if order.shipped.total() and not any(order.open(sku) for sku in order.lines):
+            order.hold = "SHIPPED"
 
     def _free(self, sku: str) -> int:
         level = self.levels[sku]
         return level.on_hand - level.held - level.committed
 
     def _count(self, order: Order, *, held: int = 0, committed: int = 0) -> None:
-        for sku, units in order.lines.items():
-            self.levels[sku].held += held * units
-            self.levels[sku].committed += committed * units
+        for sku in order.lines:
+            self.levels[sku].held += held * order.open(sku)
+            self.levels[sku].committed += committed * order.open(sku)
 
     def _pay(self, order: Order, card: str) -> None:
         order.acts = card == ASKS
@@ -148,6 +216,7 @@ class Model:
             order.status = "rejected"
 
     def _authorized(self, order: Order, card: str) -> None:
+        order.card = card
         order.money.authorized += order.total
         order.hold = "COMMITTED"
         self._count(order, held=-1, committed=1)
@@ -163,5 +232,5 @@ class Model:
         self._count(order, **{"held": -1} if order.hold == "HELD" else {"committed": -1})
         order.hold = hold
         money = order.money
-        money.refunded += money.captured - money.refunded
+        money.refunded = money.captured
         money.voided = money.authorized - money.captured

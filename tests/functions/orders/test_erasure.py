@@ -162,6 +162,27 @@ async def test_a_guest_is_known_by_the_address_of_mail(run: Run, db: Books) -> N
     assert kept.detail == {"orders": 1}, "the address itself is forgotten"
 
 
+async def test_discounts_do_not_know_a_guest_that_was_erased(run: Run, db: Books) -> None:
+    """But what was used stays used. Who used it again is known, as long as that order stands."""
+    guest = await personal(run, db, State.REJECTED, customer_id=None, guest=True)
+    other = await personal(run, db, State.REJECTED, customer_id=None, email="eve@example.com")
+    code = (
+        "insert into orders.discounts (code, name, scope, percent_ppm, most_per_customer, uses, created_at, updated_at)"
+    )
+    await db.run(f"{code} values ('SPRING', 'Spring', 'order', 10, 5, 2, now(), now())")
+    for order, who in ((guest, "guest:ada"), (other, "guest:eve")):
+        await db.run(
+            "insert into orders.discount_uses values ('SPRING', %(order)s, %(who)s, 5, now())", order=order, who=who
+        )
+        await db.run("insert into orders.discount_customers values ('SPRING', %(who)s, 1, 5)", who=who)
+    await run(erase_guest, EraseGuest(email="ada@example.com", reason=WHY), caller=ADMIN)
+
+    assert [row.customer for row in await db.all("select customer from orders.discount_customers")] == ["guest:eve"]
+    uses = await db.all("select customer from orders.discount_uses order by customer")
+    assert [row.customer for row in uses] == ["guest:eve", None]
+    assert await db.value("select uses from orders.discounts") == 2
+
+
 async def test_nobody_is_not_erased(run: Run, ask: Ask) -> None:
     with pytest.raises(UnknownCustomer):
         await run(erase_customer, forget(), caller=ADMIN)

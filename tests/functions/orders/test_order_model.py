@@ -14,15 +14,14 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from functions.orders.place_order import PlaceOrder
 from infra.local.postgres import SharedServer
-from tests.functions.orders.order_model import ASKS, BAD, CARDS, PRICES, Model
+from tests.functions.orders.order_model import ASKS, BAD, CARDS, GOOD, PRICES, Model
 from tests.proof.runs import Stage, stage
 from tests.proof.simulation import Simulation
 
 RUNS = int(os.environ.get("ORDER_MODEL_RUNS", "300"))
 ON_HAND = {"cup": 4, "mug": 6}
-ENDS = {"awaiting_customer", "confirmed", "rejected", "expired", "cancelled"}
+ENDS = {"awaiting_customer", "confirmed", "rejected", "expired", "cancelled", "completed"}
 
 STOCK = "select sku, on_hand, held, committed from inventory.stock order by sku"
 ORDERS = """
@@ -39,6 +38,7 @@ select coalesce(sum(authorized_minor), 0), coalesce(sum(captured_minor), 0), coa
 from authorizations
 """
 MONEY = ("authorized", "captured", "voided", "refunded")
+TO_SHIP = "select id from orders.fulfilments where order_id = '{}' and status = 'pending'"
 UNFINISHED = "select exists (select from payments.attempts where finished_at is null and state <> 'action')"
 
 
@@ -93,6 +93,7 @@ async def state(shop: Simulation) -> dict[str, Any]:
 numbers = st.integers(0, 5)
 lines = st.dictionaries(st.sampled_from(sorted(PRICES)), st.integers(1, 3), min_size=1)
 cards = st.sampled_from(CARDS)
+skus = st.sampled_from(sorted(PRICES))
 
 
 class Orders(RuleBasedStateMachine):
@@ -136,15 +137,13 @@ class Orders(RuleBasedStateMachine):
         body: dict[str, Any] = {
             "lines": [{"sku": sku, "quantity": units} for sku, units in lines.items()],
             "payment_token": card,
+            "on_decline": "wait" if waits else "reject",
         }
-        if "on_decline" in PlaceOrder.model_fields:
-            body["on_decline"] = "wait" if waits else "reject"
+        terms = {"prices_include_tax": True, "capture": "at_shipment" if later else "now"}
+        assert self.ask("set_pricing_terms", "/v1/admin/pricing-terms", terms, "admin", "ann") == 200
         number = len(self.shop.orders)
         assert self.ask("place_order", "/v1/orders", body, "customer", f"buyer-{number}") == 201
         id = self.shop.orders[number]
-        terms = {"on_decline": "wait" if waits else "reject", "capture": "at_shipment" if later else "now"}
-        update = "update orders.orders set on_decline = %(on_decline)s, capture = %(capture)s where id = %(id)s"
-        self.run(self.shop.db.run(update, id=id, **terms))
         if cancelled:
             path = f"/v1/orders/{id}/cancel"
             assert self.ask("cancel_order", path, {"reason": "no"}, "customer", f"buyer-{number}") == 202
@@ -182,9 +181,62 @@ class Orders(RuleBasedStateMachine):
             assert status == (202 if self.model.cancel(known[0]) else 409)
             self.compare()
 
+    def line_of(self, number: int, sku: str) -> int:
+        """Its number; one that there is not, of what was not ordered."""
+        return [*self.model.orders[number].lines, sku].index(sku) + 1
+
+    @rule(number=numbers, sku=skus, units=st.integers(1, 3))
+    def ship(self, number: int, sku: str, units: int) -> None:
+        if (known := self.order(number)) is not None:
+            pending = self.run(self.shop.db.all(TO_SHIP.format(known[1])))
+            body = {"lines": [{"line_no": self.line_of(known[0], sku), "quantity": units}]}
+            allowed = self.model.ship(known[0], sku, units)
+            assert not allowed or pending
+            for one in pending:
+                status = self.ask("ship_fulfilment", f"/v1/admin/fulfilments/{one.id}/ship", body, "admin", "ann")
+                assert status == (202 if allowed else 409)
+            self.compare()
+
+    @rule(number=numbers, sku=skus, units=st.integers(1, 3))
+    def cancel_line(self, number: int, sku: str, units: int) -> None:
+        if (known := self.order(number)) is not None:
+            path = f"/v1/orders/{known[1]}/lines/{self.line_of(known[0], sku)}/cancel"
+            body = {"quantity": units, "reason": "too many"}
+            status = self.ask("cancel_line", path, body, "customer", f"buyer-{known[0]}")
+            assert status == (202 if self.model.cancel_line(known[0], sku, units) else 409)
+            self.compare()
+
+    @rule(number=numbers, amount=st.sampled_from([1, 499, 2000]))
+    def pay_back(self, number: int, amount: int) -> None:
+        if (known := self.order(number)) is not None:
+            body = {"amount_minor": amount, "reason": "came late"}
+            status = self.ask("refund_order", f"/v1/admin/orders/{known[1]}/refunds", body, "admin", "ann")
+            assert status == (202 if self.model.pay_back(known[0], amount) else 409)
+            self.compare()
+
+    @rule(number=numbers, sku=skus, units=st.integers(1, 2), restock=st.booleans())
+    def send_back(self, number: int, sku: str, units: int, restock: bool) -> None:
+        if (known := self.order(number)) is not None:
+            line = {"line_no": self.line_of(known[0], sku), "quantity": units}
+            body: dict[str, Any] = {"lines": [line], "reason": "does not fit"}
+            status = self.ask("authorize_return", f"/v1/admin/orders/{known[1]}/returns", body, "admin", "ann")
+            assert status == (201 if self.model.send_back(known[0], sku, units, restock=restock) else 409)
+            if status == 201:
+                one = self.run(self.shop.db.value("select id from orders.goods_returns where status = 'authorized'"))
+                body = {"location": "LON", "lines": [line | {"condition": "restock" if restock else "damaged"}]}
+                path = f"/v1/admin/goods-returns/{one}/receipts"
+                assert self.ask("receive_return", path, body, "admin", "ann") == 202
+            self.compare()
+
+    @rule(lines=lines, chosen=st.lists(st.tuples(skus, st.integers(1, 2)), min_size=1, max_size=4))
+    def place_and_ship(self, lines: dict[str, int], chosen: list[tuple[str, int]]) -> None:
+        self.place(lines, GOOD, waits=False, later=len(chosen) % 2 == 0)
+        for sku, units in chosen:
+            self.ship(len(self.shop.orders) - 1, sku, units)
+
     @rule(
         number=numbers,
-        sku=st.sampled_from(sorted(PRICES)),
+        sku=skus,
         units=st.integers(1, 2),
         price=st.sampled_from([0, 300, 900]),
     )
@@ -214,7 +266,7 @@ class Orders(RuleBasedStateMachine):
     def much_later(self) -> None:
         self.shop.advance(1000)
         self.run(settled(self.shop))
-        for timer in ("expire_holds", "drive_sagas", "resolve_unknown_payments"):
+        for timer in ("expire_holds", "drive_sagas", "drive_steps", "resolve_unknown_payments"):
             self.run(self.shop.run_timer(timer))
         self.model.much_later()
         self.compare()

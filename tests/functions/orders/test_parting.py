@@ -14,6 +14,7 @@ from functions.orders.drive_steps import drive_steps
 from functions.orders.give_up_step import GiveUpStep, give_up_step
 from functions.orders.list_steps import ListSteps, list_steps
 from functions.orders.refund_order import RefundOrder, refund_order
+from functions.orders.retry_saga import retry_saga
 from functions.orders.retry_step import RetryStep, retry_step
 from functions.orders.ship_fulfilment import ShipFulfilment, ship_fulfilment
 from functions.orders.short_fulfilment import ShortFulfilment, short_fulfilment
@@ -22,8 +23,10 @@ from shared.orders.events import OrderCancelled, OrderCompleted
 from shared.orders.fulfilment_events import FulfilmentCancelled
 from shared.orders.fulfilment_problems import FulfilmentHasMoved, MoreThanPaid, NotFailed, NotSoMany, OrderNotReady
 from shared.orders.problems import CannotCancel, UnknownOrder
+from shared.orders.saga import State
+from shared.orders.steering import Steer
 from shared.orders.steps import CAPTURES, PAUSE
-from shared.payments.events import CaptureFailed, CapturePayment, RefundPayment
+from shared.payments.events import CaptureFailed, CapturePayment, RefundFailed, RefundPayment
 from shared.runtime import Event
 from shared.runtime.auth import Caller
 from tests.conftest import ADMIN, CUSTOMER, Ask, Books
@@ -96,6 +99,28 @@ async def test_a_cancellation_of_all_gives_back_what_a_line_was_about_to(flow: F
     await less(flow, order, 1, 1)
     await flow.do(cancel_order, CancelOrder(order_id=order, reason="changed my mind"), CUSTOMER)
     await flow.let_go()
+    assert (await order_row(db, order))[0] == "cancelled"
+    assert await paid(db, order) == (300, 300, 0)
+
+
+async def test_what_a_line_gave_back_counts_where_the_cancellation_of_all_is_stuck(flow: Flow, db: Books) -> None:
+    """Its stock is free again, and the refund that a person sees to is of the whole order."""
+    order = await flow.ordered(("mug", 2, 100), ("plate", 1, 100))
+    flow.held_up = {ReleasePart, RefundPayment}
+    await less(flow, order, 1, 1)
+    await flow.do(cancel_order, CancelOrder(order_id=order, reason="changed my mind"), CUSTOMER)
+    (refund,) = of(RefundPayment, flow.kept)
+    flow.kept.remove(refund)
+    refused = RefundFailed(
+        order_id=order, refund_id=order, command_key=refund.command_key, amount_minor=300, code="disputed"
+    )
+    await flow.carry([refused])
+    await flow.let_go()
+    assert await db.value("select state from orders.sagas") == "needs_attention"
+    assert await db.value("select cancelled_quantity from orders.order_lines where line_no = 1") == 1
+    assert await flow.violated() == []
+
+    await flow.do(retry_saga, Steer(order_id=order, state=State.NEEDS_ATTENTION, reason="the dispute is over"))
     assert (await order_row(db, order))[0] == "cancelled"
     assert await paid(db, order) == (300, 300, 0)
 
