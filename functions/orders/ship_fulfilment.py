@@ -22,7 +22,9 @@ from shared.runtime import Request, Work, http
 
 Carrier = Annotated[str, Field(min_length=1, max_length=100, examples=["DHL"])]
 Tracking = Annotated[str, Field(min_length=1, max_length=100, examples=["JD0002"])]
-Url = Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s\x00]+$")]
+Url = Annotated[
+    str, Field(max_length=500, pattern=r"^https?://[^\s\x00]+$", examples=["https://example.com/track/JD0002"])
+]
 
 
 class ShipFulfilment(Request):

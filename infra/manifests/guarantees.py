@@ -131,7 +131,7 @@ def _shows(one: Declaration, http: Http, late: dict[str, tuple[list[str], bool]]
 def _again(one: Declaration, http: Http) -> str:
     days = f"{http.key_days} day{'s' * (http.key_days > 1)}"
     if http.method == "GET":
-        return "safe"
+        return "safe, but that it is written down who asked" if one.writes else "safe"
     if http.key_required:
         return f"the first answer, by its key, for {days}"
     if http.idempotent:
@@ -140,7 +140,7 @@ def _again(one: Declaration, http: Http) -> str:
         return "refused (412): the version is another, and no change is lost"
     if one.name in AGAIN:
         return AGAIN[one.name]
-    return "the same state; nothing more" if http.method in ("PUT", "DELETE") else "safe: it changes nothing"
+    return "the same state; nothing more" if http.method in ("PUT", "PATCH", "DELETE") else "safe: it changes nothing"
 
 
 def _also(one: Declaration, http: Http) -> str:

@@ -1,7 +1,9 @@
 """Each function alone under functions-framework, as its container runs it: the whole behaviour is there."""
 
 import json
+import multiprocessing
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -286,36 +288,48 @@ class Server:
             return False
 
 
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["functions_framework._cli", "functions_framework.aio", "uvicorn.workers", "main"])
+"""What all functions load is loaded once; a function itself, and its Runtime, in a process of its own."""
+
+
+def serve(name: str, port: int, environment: Mapping[str, str], log: Path) -> None:
+    """In the new process: what `python -m functions_framework` does."""
+    os.chdir(CHECKOUT)
+    os.environ.update(environment)
+    with log.open("wb") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    sys.argv = ["functions_framework", *SERVED, "--target", name, "--port", str(port)]
+    runpy.run_module("functions_framework", run_name="__main__", alter_sys=True)
+
+
+SERVED = ("--source", "main.py", "--asgi", "--host", "127.0.0.1")
+
+
 @contextmanager
 def serving(name: str, database: Cloned, issuer: Issuer, directory: Path) -> Iterator[Server]:
     port, log = free_port(), directory / "output"
-    environment = os.environ | {
+    environment = {
         "DATABASE_URL": database.app_url,
         "JWKS_URL": issuer.publish(directory / "jwks.json"),
         "JWT_ISSUER": ISSUER,
         "JWT_AUDIENCE": AUDIENCE,
         "PROVIDER_URL": f"http://127.0.0.1:{free_port()}",
     }
-    command = [sys.executable, "-m", "functions_framework", "--source", "main.py", "--asgi", "--host", "127.0.0.1"]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*command, "--target", name, "--port", str(port)],
-            cwd=CHECKOUT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
+    process = FORKS.Process(target=serve, args=(name, port, environment, log))
+    process.start()
     try:
         server = Server(port, issuer)
-        wait_until(lambda: process.poll() is not None or server.answers(), timeout_s=60, every_s=0.1)
-        assert process.poll() is None, log.read_text()
+        wait_until(lambda: not process.is_alive() or server.answers(), timeout_s=60, every_s=0.05)
+        assert process.is_alive(), log.read_text()
         yield server
         process.terminate()
-        assert process.wait(20) in (0, -15), "it ends when it is asked to"
+        process.join(20)
+        assert process.exitcode in (0, -15), "it ends when it is asked to"
     finally:
         process.kill()
-        process.wait()
+        process.join()
 
 
 @pytest.mark.parametrize("name", sorted(DECLARATIONS))
@@ -385,7 +399,7 @@ def test_every_function_is_called_here() -> None:
 
 
 def test_a_function_that_is_none_cannot_be_started(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "functions_framework", "--source", "main.py", "--asgi", "--target", "no_such"]
+    command = [sys.executable, "-m", "functions_framework", *SERVED, "--target", "no_such"]
     ended = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode != 0
     assert "no_such" in ended.stderr

@@ -6,12 +6,12 @@ from uuid import UUID
 from functions.catalog.count_sales import count_sales
 from functions.catalog.rank_best_sellers import AT_ONCE, rank_best_sellers
 from functions.orders.record_order import record_order
-from shared.orders.events import OrderCompleted
+from shared.orders.events import OrderConfirmed
 from tests.conftest import Ask, Books, Run
 from tests.functions.catalog.conftest import STAFF, Catalogue, said
 
 
-async def sold(ask: Ask, reference: str, **quantities: int) -> OrderCompleted:
+async def sold(ask: Ask, reference: str, **quantities: int) -> OrderConfirmed:
     body = {
         "reference": reference,
         "placed_at": "2026-03-01T12:00:00Z",
@@ -26,7 +26,7 @@ async def sold(ask: Ask, reference: str, **quantities: int) -> OrderCompleted:
     answer = await ask(record_order, "/v1/admin/orders", body, roles=STAFF, idempotency_key=reference)
     assert answer.status == 201, answer
     order = said(answer)
-    return OrderCompleted(order_id=UUID(order["id"]), currency="GBP", total_minor=order["total_minor"])
+    return OrderConfirmed(order_id=UUID(order["id"]), currency="GBP", total_minor=order["total_minor"])
 
 
 async def units(db: Books) -> dict[str, tuple[int, bool]]:
@@ -42,7 +42,7 @@ async def test_an_order_counts_once(ask: Ask, deliver: Any, db: Books, run: Run)
     assert await units(db) == {"mug": (3, True), "cup": (4, True)}
     await deliver(count_sales, second, id="e-2")
     assert await units(db) == {"mug": (8, False), "cup": (4, True)}
-    nobody = OrderCompleted(order_id=UUID(int=9), currency="GBP", total_minor=1)
+    nobody = OrderConfirmed(order_id=UUID(int=9), currency="GBP", total_minor=1)
     assert (await deliver(count_sales, nobody, id="e-3")).status == 204
 
 
