@@ -61,7 +61,7 @@ async def ship_fulfilment(request: ShipFulfilment, work: Work) -> FulfilmentView
     if not one.can("asked"):
         raise FulfilmentHasMoved(fulfilment_id=one.id, status_now=one.status)
     if request.lines is not None:
-        chosen = {units.line_no: units.units for units in choose(order, summed(request.lines), [one])}
+        chosen = {each.line_no: each.units for each in choose(order, summed(request.lines), [one], to_leave=True)}
         split_off(locked, order, one, chosen)
     if not (lines := lines_of(order, one)):
         raise NotSoMany(order_id=order.id, lines=[])

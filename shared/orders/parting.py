@@ -92,14 +92,19 @@ async def take_off(
         await refund(locked, order, amount, source=source, reason=reason, because=because)
 
 
-def choose(order: Order, wanted: dict[int, int], fulfilments: Sequence[Fulfilment]) -> list[Units]:
-    """From which of these fulfilments so many units of each line are taken. Raises NotSoMany."""
+def choose(
+    order: Order, wanted: dict[int, int], fulfilments: Sequence[Fulfilment], *, to_leave: bool = False
+) -> list[Units]:
+    """From which of these fulfilments so many units of each line are taken. Raises NotSoMany.
+
+    What was paid back as of a return is not paid back again; but that it leaves, or has left, can still be said.
+    """
     chosen, lacking = [], []
     for line_no, units in sorted(wanted.items()):
         line = order.lines.get(line_no)
         open_units = sum(one.parts[line_no].open for one in fulfilments if line_no in one.parts)
-        # What was paid back as of a return is not paid back again.
-        free = max(0, open_units - line.paid_back_unshipped) if line else 0
+        paid_back = 0 if to_leave or line is None else line.paid_back_unshipped
+        free = max(0, open_units - paid_back)
         if units > free:
             lacking.append({"line_no": line_no, "quantity": units, "left": free})
             continue

@@ -1,7 +1,9 @@
 """The server that a test session shares, and the databases cloned on it."""
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -54,13 +56,23 @@ def test_sessions_share_a_server_that_ends_with_the_last(monkeypatch: pytest.Mon
         assert one.stdin
         assert other.stdin
         started = {line(one), line(other)}
-        pid = int((paths.state("shared-by-two") / "postgres" / "postmaster.pid").read_text().split()[0])
+        directory = paths.volatile("shared-by-two")
+        pid = int((directory / "postgres" / "postmaster.pid").read_text().split()[0])
         assert len(started) == 1
         one.kill()
         one.wait()
         assert not wait_until(lambda: not alive(pid), timeout_s=1.0), "the other session still uses it"
         other.communicate("\n", timeout=20)
     assert wait_until(lambda: not alive(pid), timeout_s=10)
+    assert wait_until((directory / "clean").exists, timeout_s=10)
+    shutil.rmtree(directory)
+
+
+def test_what_does_not_fit_in_memory_lies_beside_the_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(paths, "MEMORY", tmp_path / "none")
+    assert paths.volatile("tests") == paths.state("tests")
+    monkeypatch.setattr(paths, "MEMORY", tmp_path)
+    assert paths.volatile("tests") == paths.state("tests"), "it is a disk like any other"
 
 
 def session() -> "subprocess.Popen[str]":

@@ -43,7 +43,7 @@ async def test_a_story_is_told_in_its_order(api: Api) -> None:
         "completed",
     ]
     events = [told["what"].removeprefix("shop.") for told in story if told["kind"] == "event"]
-    assert sorted(events) == sorted(
+    assert sorted(event for event in events if "fulfilment" not in event) == sorted(
         [
             "orders.order.created.v1",
             "inventory.hold.v1",
@@ -55,9 +55,8 @@ async def test_a_story_is_told_in_its_order(api: Api) -> None:
             "payments.capture.v1",
             "orders.order.confirmed.v1",
             "payments.payment.captured.v1",
-            "orders.order.completed.v1",
         ]
-    )
+    ), "what is arranged to be shipped comes later"
     assert "tok_approve" not in str(story)
     assert (await api.ask("GET", path, role="customer", subject="ben")).status == 404
 

@@ -110,8 +110,8 @@ class Simulation(Shop):
         """A crash has no answer but 503; nothing else has that one. Raises Broken."""
         crashed = self.database.crashed
         fine = answer.status == 503 if crashed else answer.status in statuses or (not statuses and answer.status < 500)
-        problem = json.loads(answer.body)["type"].rpartition(":")[2] if 400 <= answer.status < 500 else ""
-        self.note(f"  {what}: {answer.status} {problem}{' (crashed)' if crashed else ''}")
+        problem = f" {json.loads(answer.body)['type'].rpartition(':')[2]}" if 400 <= answer.status < 500 else ""
+        self.note(f"  {what}: {answer.status}{problem}{' (crashed)' if crashed else ''}")
         if not fine:
             raise Broken(f"{what} answered {answer.status}: {answer.body.decode()[:500]}")
         return answer

@@ -149,6 +149,7 @@ async def live(database: Cloned, settings: Settings, issuer: Issuer) -> None:
                 ("tok_capture_fails", {"tea": 4}),
                 ("tok_approve", {"pen": 2}),
                 ("tok_approve", {"mug": 3}),
+                ("tok_approve", {"mug": 1}),
             )
         ]
         recorded = {

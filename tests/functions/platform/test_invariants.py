@@ -45,6 +45,7 @@ insert into inventory.alert_deliveries (id, alert, target, status, next_at, crea
 select gen_random_uuid(), a.id, t.id, 'pending', now(), now(), now()
 from inventory.alerts a, inventory.alert_targets t where a.kind = 'low'""",
     "<sold>": "(select order_id from orders.sagas where state = 'completed' order by order_id limit 1)",
+    "<unsent>": "(select id from orders.orders where status = 'confirmed' and fulfilment = 'unfulfilled')",
     "<product>": "(select key from platform.streams where topic = 'shop.catalog' order by key limit 1)",
     "<spring>": """insert into orders.discounts (code, name, scope, percent_ppm, created_at, updated_at)
         values ('SPRING', 'Spring', 'order', 5, now(), now())""",
@@ -204,12 +205,12 @@ BROKEN = [
     (
         "confirmed_orders_have_money",
         """<money ledger may change>;
-            update orders.orders set capture = 'at_shipment' where id = <sold>;
+            update orders.orders set capture = 'at_shipment' where id = <unsent>;
             update payments.payments set captured_minor = 0, voided_minor = authorized_minor, last_said = 'voided'
-            where order_id = <sold>;
-            update payments.attempts set operation = 'void' where order_id = <sold> and operation = 'capture';
+            where order_id = <unsent>;
+            update payments.attempts set operation = 'void' where order_id = <unsent> and operation = 'capture';
             update payments.ledger set debit_account = 'customer'
-            where order_id = <sold> and debit_account = 'captured'""",
+            where order_id = <unsent> and debit_account = 'captured'""",
     ),
     (
         "one_capture_per_order",
@@ -448,7 +449,7 @@ def test_nothing_is_broken_by_living(owner: psycopg.Connection[Any]) -> None:
         ("changed my mind", "cancelled", 1),
         ("out_of_stock", "rejected", 1),
         ("payment_declined", "rejected", 1),
-        (None, "completed", 3),
+        (None, "completed", 4),
     ]
 
 

