@@ -1,5 +1,7 @@
 """Count what is sold, for the order by best-selling (PROD-008)."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import text
 
 from shared.catalog.tables import sales
@@ -9,12 +11,13 @@ from shared.runtime import Work, on_event
 
 COUNT = text("""
 insert into catalog.sales as s (sku, units, ranked)
-select sku, sum(quantity), false from orders.order_lines where order_id = :order_id group by sku order by sku
+select sku, sum(quantity), false from orders.order_lines
+where order_id = any(cast(:orders as uuid[])) group by sku order by sku
 on conflict (sku) do update set units = s.units + excluded.units, ranked = false
 """)
 
 
-@on_event(OrderConfirmed, reads=[order_lines], writes=[sales])
-async def count_sales(event: OrderConfirmed, work: Work) -> None:
+@on_event(OrderConfirmed, reads=[order_lines], writes=[sales], together=64)
+async def count_sales(events: Sequence[OrderConfirmed], work: Work) -> None:
     """What comes back later stays counted: it was sold."""
-    await work.db.send(COUNT, order_id=event.order_id)
+    await work.db.send(COUNT, orders=sorted({event.order_id for event in events}))

@@ -46,13 +46,16 @@ SPECIAL = {
     ("platform.idempotency", "key"): "t.key || c.n",
 }
 
+OWN = {"id", "fulfilment_id"}
+"""What an order has of its own, beside its id."""
+
 
 def copy_of(table: str, column: str, kind: str) -> str:
     """The SQL of the column in the copy, where `template` is the order's id."""
     if special := SPECIAL.get((table, column)):
         return special
     if kind == "uuid":
-        other = f"md5(t.{column}::text || c.n)::uuid" if column == "id" else f"t.{column}"
+        other = f"md5(t.{column}::text || c.n)::uuid" if column in OWN else f"t.{column}"
         return f"case when t.{column} = template.id::uuid then {OLDER}::uuid else {other} end"
     if kind == "text":
         return f"replace(t.{column}, template.id, {OLDER})"
