@@ -223,8 +223,8 @@ async def ship(shop: Simulation, chance: random.Random) -> None:
     one = await _one(shop, chance, "select id from orders.fulfilments where status = 'pending' order by created_at, id")
     if one is None:
         return
-    lines = "select line_no, quantity from orders.fulfilment_lines where fulfilment_id = %(id)s order by line_no"
-    line = await _one(shop, chance, lines, id=one.id)
+    units = "select line_no, quantity from orders.fulfilment_lines where fulfilment_id = %(id)s and quantity > 0"
+    line = await _one(shop, chance, f"{units} order by line_no", id=one.id)
     body: dict[str, Any] = {}
     if chance.random() < 0.4:
         body["lines"] = [{"line_no": line.line_no, "quantity": chance.randint(1, line.quantity)}]
