@@ -17,7 +17,7 @@ on conflict (sku) do update set units = s.units + excluded.units, ranked = false
 """)
 
 
-@on_event(OrderConfirmed, reads=[order_lines], writes=[sales], together=64)
+@on_event(OrderConfirmed, reads=[order_lines], writes=[sales], together=64, patient=True)
 async def count_sales(events: Sequence[OrderConfirmed], work: Work) -> None:
     """What comes back later stays counted: it was sold."""
     await work.db.send(COUNT, orders=sorted({event.order_id for event in events}))

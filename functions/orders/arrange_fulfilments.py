@@ -18,6 +18,7 @@ from shared.runtime import Work, on_event
     writes=[orders, fulfilments, fulfilment_lines],
     emits=[FulfilmentCreated, FulfilmentCancelled],
     together=64,
+    patient=True,
 )
 async def arrange_fulfilments(events: Sequence[OrderConfirmed | OrderCancelling], work: Work) -> None:
     """One fulfilment for each location that inventory has allocated; goods that are not tracked have one of their own.

@@ -21,6 +21,7 @@ Counted = OrderConfirmed | OrderRejected | OrderExpired | OrderCancelled | Order
     reads=SOURCES,
     writes=FIGURES,
     together=64,
+    patient=True,
 )
 async def count_figures(events: Sequence[Counted], work: Work) -> None:
     """The event says which order to look at; what is counted is what the books say."""

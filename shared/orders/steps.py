@@ -204,6 +204,10 @@ def step_of(event: Answered) -> UUID | None:
                 return None
 
 
+def is_of_a_step(event: Answered) -> bool:
+    return step_of(event) is not None
+
+
 def overdue(asked: int) -> timedelta:
     """How long to wait for an answer after a command was sent `asked` times: doubled each time, ten minutes at most."""
     return min(ANSWER_WITHIN * (1 << min(asked, 10)), timedelta(minutes=10))

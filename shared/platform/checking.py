@@ -153,7 +153,7 @@ def rules(declarations: Iterable[Declaration]) -> dict[str, list[str]]:
     taken = [
         (declaration.service, event.type)
         for declaration in declarations
-        if isinstance(declaration.trigger, OnEvent)
+        if isinstance(declaration.trigger, OnEvent) and declaration.trigger.concerns is None
         for event in declaration.trigger.events
     ]
     return {

@@ -60,12 +60,15 @@ class Http:
 class OnEvent:
     """`events` are the types consumed; an empty tuple takes every event of `topics`.
 
-    Up to `together` of them are given to the function at once.
+    Up to `together` of them are given to the function at once, and with `patient` each waits a little for others.
+    `concerns` says of an event whether the function does anything about it; of None, that it may.
     """
 
     events: tuple[type[Event], ...]
     topics: tuple[str, ...]
     together: int | None = None
+    patient: bool = False
+    concerns: Callable[[Any], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,8 @@ def on_event(
     call: Part | None = None,
     warm: bool = False,
     together: int | None = None,
+    patient: bool = False,
+    concerns: Callable[[Any], bool] | None = None,
 ) -> Callable[[Function], Function]:
     """Consumes `events`, or, when none is named, every event of `topics` as an Envelope.
 
@@ -196,9 +201,11 @@ def on_event(
     make deadlocks of what one by one makes none. When it raises, each event is given to it alone.
     `prepare` then takes a sequence too, and gives an attempt or None for each; `call` takes one attempt, and waits for
     no other; the function is given the events whose calls have ended, and their outcomes.
+    A `patient` one keeps nobody waiting: it lets events gather for the setting GATHER_S first, to share its transaction.
+    An event of which `concerns` is false is answered at once. It has no effect, and so no row in the inbox.
     """
     consumed = tuple(topics) or tuple(sorted({event.topic for event in events}))
-    return _recorder(OnEvent(events, consumed, together), reads, writes, emits, prepare, call, warm)
+    return _recorder(OnEvent(events, consumed, together, patient, concerns), reads, writes, emits, prepare, call, warm)
 
 
 def timer(

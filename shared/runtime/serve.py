@@ -458,7 +458,8 @@ class EventEndpoint(Endpoint[OnEvent]):
         self._preparing: Together[Delivered, Prepared] | None = None
         if trigger.together is not None:
             timeout_s = runtime.settings.handler_timeout_s
-            self._together = Together(self._apply_all, trigger.together, timeout_s)
+            gather_s = runtime.settings.gather_s if trigger.patient else 0.0
+            self._together = Together(self._apply_all, trigger.together, timeout_s, gather_s)
             if declaration.prepare is not None:
                 self._preparing = Together(self._prepare_all, trigger.together, timeout_s)
 
@@ -473,6 +474,8 @@ class EventEndpoint(Endpoint[OnEvent]):
                 raise NotAnEvent(detail=f"{envelope.type} is not a type of this shop.")
             return NO_CONTENT  # the topic carries more types than this function takes
         message = self._message(envelope)
+        if self.trigger.concerns is not None and not self.trigger.concerns(message):
+            return NO_CONTENT
         correlation = envelope.correlationid or cause.correlation
         cause = Cause(correlation, envelope.id, cause.traceparent, envelope.position, envelope.emitted_at)
         log.append_keys(event_type=envelope.type, causation_id=envelope.id, correlation_id=cause.correlation)

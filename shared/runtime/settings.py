@@ -24,6 +24,7 @@ class Settings:
     handler_timeout_s: float = 20.0
     stream_timeout_s: float = 80.0
     parked_after: int = 5
+    gather_s: float = 0.05
     rate_limit_scale: float = 1.0
     trusted_proxies: int = 0
     log_level: str = "info"
@@ -49,6 +50,7 @@ class Settings:
             alerts_from=environ.get("ALERTS_FROM", ""),
             handler_timeout_s=float(environ.get("HANDLER_TIMEOUT_S", default.handler_timeout_s)),
             stream_timeout_s=float(environ.get("STREAM_TIMEOUT_S", default.stream_timeout_s)),
+            gather_s=float(environ.get("GATHER_S", default.gather_s)),
             parked_after=int(environ.get("PARKED_AFTER", default.parked_after)),
             rate_limit_scale=float(environ.get("RATE_LIMIT_SCALE", default.rate_limit_scale)),
             trusted_proxies=int(environ.get("TRUSTED_PROXIES", default.trusted_proxies)),

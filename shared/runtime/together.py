@@ -24,14 +24,22 @@ class Waiting(Generic[ItemT, ResultT]):
 
 
 class Together(Generic[ItemT, ResultT]):
-    """`apply` gives a result for each item, in their order. When it raises, each is applied alone."""
+    """`apply` gives a result for each item, in their order. When it raises, each is applied alone.
+
+    Items wait `gather_s` for others before they are taken, unless there are as many as can be taken.
+    """
 
     def __init__(
-        self, apply: Callable[[Sequence[ItemT]], Awaitable[Sequence[ResultT]]], most: int, timeout_s: float
+        self,
+        apply: Callable[[Sequence[ItemT]], Awaitable[Sequence[ResultT]]],
+        most: int,
+        timeout_s: float,
+        gather_s: float = 0.0,
     ) -> None:
         self._apply = apply
         self._most = most
         self._timeout_s = timeout_s
+        self._gather_s = gather_s
         self._waiting: deque[Waiting[ItemT, ResultT]] = deque()
         self._taking: asyncio.Task[None] | None = None
 
@@ -47,6 +55,8 @@ class Together(Generic[ItemT, ResultT]):
     async def _take_all(self) -> None:
         try:
             while self._waiting:
+                if self._gather_s and len(self._waiting) < self._most:
+                    await asyncio.sleep(self._gather_s)
                 count = min(self._most, len(self._waiting))
                 taken = [self._waiting.popleft() for _ in range(count)]
                 await self._take([waiting for waiting in taken if not waiting.done.done()])  # some gave up

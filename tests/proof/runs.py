@@ -55,6 +55,7 @@ class Stage:
         self._issuer = Issuer()
         self._keys = tempfile.TemporaryDirectory()
         self._settings = Settings(
+            gather_s=0.0,
             database_url=database.app_url,
             jwks_url=self._issuer.publish(Path(self._keys.name) / "jwks.json"),
             jwt_issuer=ISSUER,

@@ -77,6 +77,28 @@ async def test_no_more_than_declared_are_taken_together(runtime: Runtime, db: Bo
     assert [len(ids) for ids in await transactions(db)] == [2, 2, 1]
 
 
+async def test_a_patient_one_waits_for_others(settings: Settings, db: Books) -> None:
+    """Also where they come one after the other, as long as they come in time."""
+    runtime = Runtime.start(replace(settings, gather_s=0.3))
+    endpoint = standing_in(runtime, hold_stock, answers, patient=True)
+    coming = [asyncio.create_task(post(endpoint, command(number))) for number in (1, 2)]
+    await asyncio.sleep(0.1)
+    assert await db.value("select count(*) from platform.inbox") == 0
+    coming.append(asyncio.create_task(post(endpoint, command(3))))
+    assert [(await one).status for one in coming] == [204] * 3
+    assert await transactions(db) == [["e1", "e2", "e3"]]
+
+    full = standing_in(runtime, hold_stock, answers, patient=True, together=2)
+    assert await post_all(full, [4, 5]) == [204, 204], "who has as many as can be taken waits for no more"
+    await runtime.stop()
+
+
+async def test_what_does_not_concern_it_leaves_nothing_behind(runtime: Runtime, db: Books) -> None:
+    endpoint = standing_in(runtime, hold_stock, answers, concerns=lambda command: command.order_id.int % 2 == 0)
+    assert await post_all(endpoint, [1, 2, 3]) == [204] * 3
+    assert await transactions(db) == [["e2"]]
+
+
 async def test_each_answer_names_the_event_that_led_to_it(runtime: Runtime, db: Books) -> None:
     assert await post_all(standing_in(runtime, hold_stock, answers), range(1, 9)) == [204] * 8
     rows = await db.all("select key, causationid, correlationid from platform.outbox")
