@@ -26,13 +26,14 @@ begin
     format('select from pg_roles where rolname = %L', role),
     format('create role %I nologin %s', role, options));
   -- A pooler keeps no session settings, so they belong to the login. A lock's wait ends before its statement's.
-  -- A plan is made once per connection: left to itself, Postgres plans anew for every array that it is given.
+  -- A plan is made once per connection: left to itself, Postgres plans anew for every array that it is given. What a
+  -- function reads is in memory or on flash: a plan for turning disks would read all of a table to find a hundred rows.
   perform pg_temp.ensure(
     format('select from pg_db_role_setting where setrole = %L::regrole and setdatabase = 0 and %L = any (setconfig)',
       role, setting || '=' || value),
     format('alter role %I set %s = %L', role, setting, value))
   from (values ('lock_timeout', '2s'), ('statement_timeout', '5s'), ('idle_in_transaction_session_timeout', '10s'),
-    ('plan_cache_mode', 'force_generic_plan'))
+    ('plan_cache_mode', 'force_generic_plan'), ('random_page_cost', '1.1'))
     as settings (setting, value);
 end $$;
 

@@ -201,7 +201,7 @@ def on_event(
     make deadlocks of what one by one makes none. When it raises, each event is given to it alone.
     `prepare` then takes a sequence too, and gives an attempt or None for each; `call` takes one attempt, and waits for
     no other; the function is given the events whose calls have ended, and their outcomes.
-    A `patient` one keeps nobody waiting: it lets events gather for the setting GATHER_S first, to share its transaction.
+    A `patient` one keeps nobody waiting: it lets events gather first, for the setting GATHER_S.
     An event of which `concerns` is false is answered at once. It has no effect, and so no row in the inbox.
     """
     consumed = tuple(topics) or tuple(sorted({event.topic for event in events}))

@@ -467,14 +467,8 @@ class EventEndpoint(Endpoint[OnEvent]):
         if call.method != "POST":
             raise MethodNotAllowed(allowed=["POST"])
         envelope = Envelope.from_http(call.headers, call.body)
-        if self._types and envelope.type not in self._types:
-            if family(envelope.type) in self._families:
-                raise NotAnEvent(detail=f"The version in {envelope.type} is not known here.")
-            if not envelope.type.startswith("shop."):  # such as KafkaSource's own wrapping of what is no CloudEvent
-                raise NotAnEvent(detail=f"{envelope.type} is not a type of this shop.")
-            return NO_CONTENT  # the topic carries more types than this function takes
         message = self._message(envelope)
-        if self.trigger.concerns is not None and not self.trigger.concerns(message):
+        if message is None:
             return NO_CONTENT
         correlation = envelope.correlationid or cause.correlation
         cause = Cause(correlation, envelope.id, cause.traceparent, envelope.position, envelope.emitted_at)
@@ -495,17 +489,28 @@ class EventEndpoint(Endpoint[OnEvent]):
             raise Unavailable(detail="The handler failed; the event may be sent again.") from None
 
     def _message(self, envelope: Envelope) -> Any:
-        """The event's data as its model. Raises NotAnEvent for what no retry can mend."""
+        """The event's data as its model; None where it does not concern this function: topics carry more than it takes.
+
+        Raises NotAnEvent for what no retry can mend.
+        """
         if not self._types:
             return envelope
+        if envelope.type not in self._types:
+            if family(envelope.type) in self._families:
+                raise NotAnEvent(detail=f"The version in {envelope.type} is not known here.")
+            if not envelope.type.startswith("shop."):  # such as KafkaSource's own wrapping of what is no CloudEvent
+                raise NotAnEvent(detail=f"{envelope.type} is not a type of this shop.")
+            return None
         model = self._types[envelope.type]
         if not envelope.source.startswith(tuple(f"/shop/{domain}/" for domain in model.sent_by)):
             raise NotAnEvent(detail=f"{envelope.type} is not taken from this source.")
         try:
-            return model.model_validate_json(envelope.data)
+            message = model.model_validate_json(envelope.data)
         except ValidationError as error:
             faults = "; ".join(f"{fault['pointer']}: {fault['detail']}" for fault in faults_of(error))
             raise NotAnEvent(detail=f"The data does not fit {envelope.type}: {faults}") from None
+        concerns = self.trigger.concerns
+        return message if concerns is None or concerns(message) else None
 
     async def _apply(self, message: Any, envelope: Envelope, cause: Cause) -> bool:
         """One effect for this event; False when it was applied before."""
