@@ -38,7 +38,7 @@ SETTINGS = {
     "io_method": "sync",
     "jit": "off",
     "huge_pages": "off",
-    # A young shop outgrows its plans fast: a scan of all rows is right among a hundred, and kept until the next analysis.
+    # A young shop outgrows its plans: to read all rows is right among a hundred, and kept until the next analysis.
     "autovacuum_naptime": "5s",
     "timezone": "UTC",
     "log_timezone": "UTC",
