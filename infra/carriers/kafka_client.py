@@ -1,6 +1,6 @@
 """How this project speaks with Kafka: settings, topics, and a producer that says what became of each record."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -57,8 +57,12 @@ class Message:
     envelope: Envelope
 
 
-def ensure_topics(settings: KafkaSettings, topics: Iterable[str]) -> None:
-    """Makes those that are missing. Raises CarrierError."""
+def ensure_topics(settings: KafkaSettings, topics: Collection[str]) -> None:
+    """Makes those that are missing and waits until all can be used, whoever made them. Raises CarrierError.
+
+    A consumer that joins its group before the broker knows a topic's partitions is assigned none of them, until
+    its metadata is next renewed.
+    """
     try:
         admin = KafkaAdminClient(**settings.options(), request_timeout_ms=30_000)
         try:
@@ -68,11 +72,11 @@ def ensure_topics(settings: KafkaSettings, topics: Iterable[str]) -> None:
                     "replication_factor": settings.replication,
                     "configs": {"max.message.bytes": str(RECORD_BYTES)},
                 }
-                admin.create_topics(dict.fromkeys(missing, shape), timeout_ms=30_000, wait_for_metadata=True)
+                with suppress(TopicAlreadyExistsError):  # another process was quicker
+                    admin.create_topics(dict.fromkeys(missing, shape), timeout_ms=30_000)
+            admin.wait_for_topics(topics, timeout_ms=30_000)
         finally:
             admin.close()
-    except TopicAlreadyExistsError:
-        return  # another process was quicker
     except KafkaError as error:
         raise CarrierError(f"topics: {error}") from error
 

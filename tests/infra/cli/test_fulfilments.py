@@ -1,6 +1,7 @@
 """Goods shipped and money paid back from the command line, against a shop of real processes."""
 
 import json
+from time import monotonic, sleep
 from typing import Any
 
 from click.testing import CliRunner, Result
@@ -19,10 +20,15 @@ def placed(url: str, quantity: int = 3) -> dict[str, Any]:
     return order
 
 
-def listed(url: str, order: dict[str, Any], *more: str) -> list[dict[str, Any]]:
-    result = kn_shop(url, "fulfilment", "list", "--order", order["id"], *more, "-o", "json")
-    found: list[dict[str, Any]] = json.loads(result.stdout)["items"]
-    return found
+def listed(url: str, order: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is to be shipped of the order, which events arrange once it is confirmed."""
+    deadline = monotonic() + 60
+    while True:
+        result = kn_shop(url, "fulfilment", "list", "--order", order["id"], "--status", "pending", "-o", "json")
+        found: list[dict[str, Any]] = json.loads(result.stdout)["items"]
+        if found or monotonic() > deadline:
+            return found
+        sleep(0.1)
 
 
 def test_an_order_is_shipped_in_two_parcels_with_one_unit_short(shop_url: str) -> None:
