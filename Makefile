@@ -16,7 +16,7 @@ FROM ?= 1
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -lt 2 ] && n=2; [ $$n -gt 4 ] && n=4; echo $$n)
 export PORT
 
-.PHONY: help run demo reset test test-tools check fmt bench bench-large bench-inventory bench-ledger bench-orders bench-growth bench-pricing load sell-out locks products search-quality stock-model order-model prove break-guards new generate lock deploy undeploy .setup
+.PHONY: help run demo reset test test-tools check fmt bench bench-large bench-inventory bench-ledger bench-orders bench-growth bench-pricing load sell-out locks products search-quality stock-model order-model prove break-guards new generate schemas lock deploy undeploy .setup
 
 help: ## List what can be done
 	@echo "kn-shop: make TARGET"
@@ -108,6 +108,9 @@ new: .setup ## Scaffold a function and its test: DOMAIN=orders NAME=gift_wrap_or
 
 generate: .setup ## Write manifests, grants and reference from the declarations
 	@$(PY) -m infra.manifests generate
+
+schemas: .setup ## Take the schemas of Kubernetes' objects from the cluster that kubectl speaks to
+	@$(PY) -m tests.contracts.schemas
 
 lock: .setup ## Choose all versions anew within pyproject.toml
 	@.venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements.lock
