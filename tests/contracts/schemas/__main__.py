@@ -16,7 +16,7 @@ from tests.contracts.test_admission import manifests
 
 KEPT = (
     "type", "properties", "required", "items", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength",
-    "minItems", "maxItems", "minProperties", "maxProperties", "additionalProperties", "nullable",
+    "minItems", "maxItems", "minProperties", "maxProperties", "additionalProperties",
     "oneOf", "anyOf", "allOf", "not",
 )  # fmt: skip
 
@@ -44,20 +44,26 @@ def plain(schema: Schema, known: dict[str, Schema], *, within: bool = False) -> 
         return plain(schema["allOf"][0], known, within=within)
     if schema.get("x-kubernetes-int-or-string") or schema.get("format") == "int-or-string":
         return {"type": ["integer", "string"]}
-    kept: Schema = {name: value for name, value in schema.items() if name in KEPT}
-    if "properties" in kept:
-        kept["properties"] = {name: plain(one, known, within=within) for name, one in kept["properties"].items()}
-        if not within and "additionalProperties" not in kept:
-            kept["additionalProperties"] = bool(schema.get("x-kubernetes-preserve-unknown-fields"))
-    for name in ("items", "additionalProperties", "not"):
-        if isinstance(kept.get(name), dict):
-            kept[name] = plain(kept[name], known, within=within or name == "not")
-    for name in ("oneOf", "anyOf", "allOf"):
-        if name in kept:
-            kept[name] = [plain(one, known, within=True) for one in kept[name]]
-    if kept.pop("nullable", False) and "type" in kept:
+    kept: Schema = {name: _part(name, value, known, within) for name, value in schema.items() if name in KEPT}
+    if "properties" in kept and not within:
+        kept.setdefault("additionalProperties", bool(schema.get("x-kubernetes-preserve-unknown-fields")))
+    if schema.get("nullable") and "type" in kept:
         kept["type"] = [kept["type"], "null"]
     return kept
+
+
+def _part(name: str, value: Any, known: dict[str, Schema], within: bool) -> Any:
+    match name:
+        case "properties":
+            return {field: plain(one, known, within=within) for field, one in value.items()}
+        case "items" | "additionalProperties" if isinstance(value, dict):
+            return plain(value, known, within=within)
+        case "not":
+            return plain(value, known, within=True)
+        case "oneOf" | "anyOf" | "allOf":
+            return [plain(one, known, within=True) for one in value]
+        case _:
+            return value
 
 
 def main() -> None:
