@@ -136,7 +136,6 @@ def document(declarations: Iterable[Declaration]) -> Schema:
     domains = sorted({declaration.domain for declaration, _ in served})
     return {
         "openapi": "3.1.0",
-        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "info": {
             "title": "kn-shop",
             "version": "1",
