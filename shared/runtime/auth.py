@@ -3,13 +3,14 @@
 import asyncio
 from dataclasses import dataclass
 from time import monotonic, time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
-
-import jwt
 
 from shared.runtime.problems import NotAllowed, Unauthenticated, Unavailable
 from shared.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from jwt import PyJWK
 
 ALGORITHMS = ["EdDSA", "ES256", "RS256", "PS256"]
 REQUIRED = ["exp", "iat", "iss", "aud", "sub"]
@@ -35,7 +36,7 @@ class Verifier:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._keys: dict[str, jwt.PyJWK] = {}
+        self._keys: dict[str, PyJWK] = {}
         self._fetched_at = float("-inf")
         self._fetching = asyncio.Lock()
         self._seen: dict[str, tuple[float, Caller]] = {}
@@ -59,6 +60,8 @@ class Verifier:
         return caller
 
     async def _verified(self, token: str) -> dict[str, Any]:
+        import jwt  # late: many functions are never shown a token
+
         try:
             header = jwt.get_unverified_header(token)
             if header.get("alg") not in ALGORITHMS or str(header.get("typ", "")).lower() not in TYPES:
@@ -77,7 +80,7 @@ class Verifier:
         except (jwt.PyJWTError, ValueError):
             raise Unauthenticated(detail="The token is not valid.") from None
 
-    async def _key(self, kid: object) -> jwt.PyJWK:
+    async def _key(self, kid: object) -> "PyJWK":
         if kid not in self._keys:
             await self._refresh(REFRESH_S)  # rotated since? asked at most once per REFRESH_S, whatever strangers send
         if not isinstance(kid, str) or kid not in self._keys:
@@ -94,7 +97,7 @@ class Verifier:
                 raise Unauthenticated(detail="No issuer is configured: only public routes can be used.")
             try:
                 keys = await asyncio.to_thread(_published_keys, self._settings.jwks_url)
-            except (OSError, ValueError, jwt.PyJWTError):
+            except (OSError, ValueError):
                 if self._keys:  # the issuer is away: go on with the keys at hand and ask again soon
                     self._fetched_at = monotonic() - self._settings.jwks_lifetime_s + REFRESH_S
                     return
@@ -104,10 +107,15 @@ class Verifier:
             self._seen.clear()
 
 
-def _published_keys(url: str) -> list[jwt.PyJWK]:
-    """The key set at `url`: of an issuer (https), or a mounted file (file)."""
+def _published_keys(url: str) -> "list[PyJWK]":
+    """The key set at `url`: of an issuer (https), or a mounted file (file). Raises OSError, ValueError."""
+    from jwt import PyJWKSet, PyJWTError
+
     with urlopen(url, timeout=3) as answer:  # noqa: S310 - the operator's setting, never a caller's word
-        return list(jwt.PyJWKSet.from_json(answer.read()).keys)
+        try:
+            return list(PyJWKSet.from_json(answer.read()).keys)
+        except PyJWTError as error:
+            raise ValueError(str(error)) from error
 
 
 def _roles(claims: dict[str, Any]) -> list[str]:
