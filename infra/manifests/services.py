@@ -1,6 +1,9 @@
 """Knative Services: one per function, and `api`, the one door to them from outside."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cronsim import CronSim
 
 from infra.manifests import Files
 from infra.manifests.kubernetes import (
@@ -21,6 +24,10 @@ drains an instance."""
 
 PROXIES = 2
 """What stands before the gateway and adds to X-Forwarded-For: the ingress, and the queue-proxy in its own pod."""
+
+
+IDLE_S = 90
+"""How long Knative leaves an idle instance by default: a window of 60 s, and the grace of 30 s for the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +62,17 @@ def scale(declaration: Declaration) -> Scale:
                 4,
                 f"one event at a time from each of {PARTITIONS} partitions of a topic",
             )
+        case Timer() as timer if _every_s(timer) <= IDLE_S:
+            return Scale(1, 1, 1, 2, "one run at a time; it ticks before an idle instance would be gone")
         case Timer():
             return Scale(0, 1, 1, 2, "one run at a time; it finds its work by state")
+
+
+def _every_s(timer: Timer) -> float:
+    """Seconds from one tick to the next."""
+    ticks = CronSim(timer.schedule, datetime(2026, 1, 1, tzinfo=UTC))
+    first, second = next(ticks), next(ticks)
+    return (second - first).total_seconds()
 
 
 def files(declarations: list[Declaration]) -> Files:
