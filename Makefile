@@ -16,7 +16,7 @@ FROM ?= 1
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -lt 2 ] && n=2; [ $$n -gt 4 ] && n=4; echo $$n)
 export PORT
 
-.PHONY: help run demo reset test test-tools check fmt bench bench-large bench-inventory bench-ledger bench-orders bench-growth bench-pricing load sell-out locks products search-quality stock-model order-model prove break-guards new generate schemas lock deploy undeploy .setup
+.PHONY: help run demo reset test test-tools check fmt bench bench-large bench-inventory bench-ledger bench-orders bench-growth bench-pricing load sell-out locks products search-quality stock-model order-model prove break-guards new generate schemas lock deploy cluster-test undeploy .setup
 
 help: ## List what can be done
 	@echo "kn-shop: make TARGET"
@@ -119,6 +119,9 @@ lock: .setup ## Choose all versions anew within pyproject.toml
 
 deploy: .setup ## Deploy to the cluster of CONTEXT
 	@$(PY) -m infra.manifests deploy --context "$(CONTEXT)"
+
+cluster-test: .setup ## Deploy to the cluster of CONTEXT, try everything there, and take it off: ONLY="ten orders,idle" KEEP=1
+	@$(PY) -m tests.cluster --context "$(CONTEXT)"
 
 undeploy: .setup ## Take it off the cluster of CONTEXT
 	@$(PY) -m infra.manifests undeploy --context "$(CONTEXT)"

@@ -1,8 +1,7 @@
 """`python -m infra.manifests generate|check|deploy|undeploy`: from the declarations to files, and to a cluster."""
 
-import os
+from dataclasses import replace
 from difflib import unified_diff
-from typing import Any
 
 import click
 from psycopg import Error as DatabaseError
@@ -27,6 +26,7 @@ from infra.manifests import (
     triggers,
     watching,
 )
+from infra.manifests.plan import CONTEXT, Plan, deployment
 from infra.postgres.migrate import MigrationFailed
 
 GENERATORS = (
@@ -99,38 +99,17 @@ def check() -> None:
         raise click.ClickException(DRIFTED)
 
 
-CONTEXT = click.option("--context", default="", help="kubectl's context; by default its current one.")
-
-
 @cli.command()
-@CONTEXT
-@click.option("--image", envvar="IMAGE", required=True, help="The shop's image, with a tag of its own for every build.")
-@click.option(
-    "--database-url", envvar="DATABASE_URL", required=True, help="An owner's login, as this machine reaches it."
-)
-@click.option("--database-address", envvar="DATABASE_ADDRESS", help="host:port as pods reach it, where that differs.")
-@click.option("--kafka", envvar="KAFKA_BROKERS", required=True, help="Bootstrap brokers, as pods reach them.")
-@click.option("--kafka-address", envvar="KAFKA_ADDRESS", help="The same as this machine reaches them.")
-@click.option("--replication", envvar="KAFKA_REPLICATION", default=1, help="Copies of each topic made.")
-@click.option("--jwks-url", envvar="JWKS_URL", help="Your issuer's keys; without it a stand-in issuer is deployed.")
-@click.option("--jwt-issuer", envvar="JWT_ISSUER", help="What your issuer calls itself in `iss`.")
-@click.option("--provider-url", envvar="PROVIDER_URL", help="The payment provider; without it a stand-in is deployed.")
-@click.option(
-    "--stand-in", envvar="STAND_IN", is_flag=True, help="Deliver events by a stand-in for KafkaSource's dispatcher."
-)
-@click.option("--ingress", envvar="INGRESS", help="URL of the ingress, where the gateway's host name does not resolve.")
+@deployment
 @click.option("--smoke/--no-smoke", envvar="SMOKE", default=True, help="Place an order at the end (product SMOKE-1).")
-@click.option("--timeout", "timeout_s", default=300, help="Seconds to wait for any one step.")
-def deploy(**given: Any) -> None:
+def deploy(plan: Plan, smoke: bool) -> None:
     """Bring the shop to a cluster; what is so already is left alone."""
     from infra.manifests import rollout  # late: generate and check need no cluster's libraries
 
-    admin, customer = os.environ.get("SMOKE_ADMIN_TOKEN"), os.environ.get("SMOKE_CUSTOMER_TOKEN")
-    plan = rollout.Plan(**given, smoke_tokens=(admin, customer) if admin and customer else None)
     if drift():
         raise click.ClickException(f"Not deployed. {DRIFTED}")
     try:
-        rollout.deploy(plan, by_name(load_all().values()), click.echo)
+        rollout.deploy(replace(plan, smoke=smoke), by_name(load_all().values()), click.echo)
     except (rollout.NotDeployed, rollout.ClusterRefused, MigrationFailed, CarrierError, DatabaseError) as fault:
         raise click.ClickException(f"Not deployed: {fault}") from None
 

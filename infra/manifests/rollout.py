@@ -18,6 +18,7 @@ from infra.manifests import ROOT
 from infra.manifests.cluster import OWNED, Cluster, ClusterRefused, summary
 from infra.manifests.database import RELAY, grant_logins, revoke_logins
 from infra.manifests.kubernetes import IMAGE, NAMESPACE, Manifest
+from infra.manifests.plan import Plan
 from infra.manifests.smoke import Door, SmokeFailed, smoke
 from infra.manifests.topics import make_topics
 from infra.postgres.migrate import migrate
@@ -36,27 +37,6 @@ FINALIZED = (
 )
 AT_A_TIME = 6
 """Services rolled out together: each starts an instance, and all of them at once would starve a small node."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the deployer is told. `None` leaves a part to the stand-in that the shop brings along."""
-
-    context: str
-    image: str
-    database_url: str
-    database_address: str | None
-    kafka: str
-    kafka_address: str | None
-    replication: int
-    jwks_url: str | None
-    jwt_issuer: str | None
-    provider_url: str | None
-    stand_in: bool
-    ingress: str | None
-    smoke_tokens: tuple[str, str] | None
-    smoke: bool
-    timeout_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +79,7 @@ def deploy(plan: Plan, declarations: Sequence[Declaration], say: Say) -> None:
     roles = {f"db-{declaration.service}": declaration.role for declaration in declarations} | {"db-relay": RELAY}
     new = grant_logins(cluster, plan.database_url, plan.database_address, roles)
     say(f"logins: {len(new)} of {len(roles)} made new" if new else f"logins: all {len(roles)} as they were")
-    issuer = None if plan.jwks_url else _issuer(cluster, plan)
+    issuer = issuer_of(cluster, plan)
 
     rendered = render(plan, issuer, has_sources)
     say("checking all manifests on the server ...")
@@ -141,8 +121,10 @@ def _has_data_plane(cluster: Cluster) -> bool:
     return bool(cluster.run("-n", "knative-eventing", "get", *names, "--ignore-not-found", "-o", "name").strip())
 
 
-def _issuer(cluster: Cluster, plan: Plan) -> Issuer:
-    """The stand-in issuer, its key kept in the cluster: the second deployment changes nothing."""
+def issuer_of(cluster: Cluster, plan: Plan) -> Issuer | None:
+    """The stand-in issuer where the plan names none; its key is kept in the cluster, so that it stays the same."""
+    if plan.jwks_url:
+        return None
     secret = cluster.get("secret", "issuer")
     if secret is None:
         pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -164,7 +146,9 @@ def _settings(plan: Plan) -> dict[str, str]:
 def render(plan: Plan, issuer: Issuer | None, has_sources: bool) -> Rendered:
     settings = _settings(plan)
     kafka = {"KAFKA_BOOTSTRAP": plan.kafka, "KAFKA_REPLICATION": str(plan.replication)}
-    digest = hashlib.sha256(json.dumps([settings, kafka], sort_keys=True).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(
+        json.dumps([settings, kafka, *filter(None, [plan.mark])], sort_keys=True).encode()
+    ).hexdigest()[:12]
     first = [
         *_read("knative/policies.yaml"),
         _object("ConfigMap", "shop") | {"data": settings},
@@ -238,11 +222,8 @@ def _smoke(cluster: Cluster, plan: Plan, issuer: Issuer | None, say: Say) -> Non
     gateway = cluster.get(SERVICES, "api")
     if gateway is None:
         raise NotDeployed("The gateway is not there.")
-    if issuer is not None:
-        tokens = issuer.token("smoke-admin", "admin"), issuer.token("smoke-customer", "customer")
-    elif plan.smoke_tokens is not None:
-        tokens = plan.smoke_tokens
-    else:
+    tokens = tokens_of(plan, issuer)
+    if tokens is None:
         say("smoke order: left out (with an issuer of your own it needs SMOKE_ADMIN_TOKEN and SMOKE_CUSTOMER_TOKEN)")
         return
     door = Door(gateway["status"]["url"], plan.ingress)
@@ -251,6 +232,13 @@ def _smoke(cluster: Cluster, plan: Plan, issuer: Issuer | None, say: Say) -> Non
         asyncio.run(smoke(door, *tokens, plan.timeout_s, say))
     except SmokeFailed as failed:
         raise NotDeployed(f"Everything is ready, but the smoke order failed: {failed}") from None
+
+
+def tokens_of(plan: Plan, issuer: Issuer | None) -> tuple[str, str] | None:
+    """Of an admin and of a customer; None where the issuer is not ours and none were given."""
+    if issuer is None:
+        return plan.smoke_tokens
+    return issuer.token("smoke-admin", "admin", "operator"), issuer.token("smoke-customer", "customer")
 
 
 def _object(kind: str, name: str) -> Manifest:

@@ -24,7 +24,7 @@ PLAN = Plan(
     stand_in=False,
     ingress=None,
     smoke_tokens=None,
-    smoke=True,
+    mark="",
     timeout_s=1,
 )
 OWN = replace(

@@ -1,0 +1,1 @@
+"""What the shop does on a real cluster: `make cluster-test`."""
