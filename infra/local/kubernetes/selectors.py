@@ -8,6 +8,8 @@ Chooses = Callable[[Mapping[str, Any]], bool]
 
 _requirement = re.compile(r"\s*(?:(!)\s*)?([\w./-]+)\s*(?:(==|=|!=|\bin\b|\bnotin\b)\s*(\([^()]*\)|[\w.-]*))?\s*").fullmatch
 _between = re.compile(r",(?![^(]*\))").split
+LONGEST = 2048
+"""Characters; matching takes longer than its text grows."""
 FIELDS = ("metadata.name", "metadata.namespace")
 
 
@@ -17,7 +19,7 @@ class NoSelector(ValueError):
 
 def by_labels(text: str) -> Chooses:
     """`a=b,c!=d,e in (f,g),h notin (i),j,!k`. Raises NoSelector."""
-    checks = [_label(part) for part in _between(text)] if text.strip() else []
+    checks = [_label(part) for part in _between(_short(text))] if text.strip() else []
 
     def chooses(found: Mapping[str, Any]) -> bool:
         labels = found["metadata"].get("labels", {})
@@ -42,9 +44,15 @@ def _label(text: str) -> Callable[[Mapping[str, str]], bool]:
     return lambda labels: labels.get(key) in values
 
 
+def _short(text: str) -> str:
+    if len(text) > LONGEST:
+        raise NoSelector(f"a selector has at most {LONGEST} characters")
+    return text
+
+
 def by_fields(text: str) -> Chooses:
     """`metadata.name=place-order`. Raises NoSelector for other fields than name and namespace."""
-    checks = [_field(part) for part in text.split(",")] if text.strip() else []
+    checks = [_field(part) for part in _short(text).split(",")] if text.strip() else []
     return lambda found: all(check(found) for check in checks)
 
 
