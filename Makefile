@@ -16,7 +16,7 @@ FROM ?= 1
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -lt 2 ] && n=2; [ $$n -gt 4 ] && n=4; echo $$n)
 export PORT
 
-.PHONY: help run demo reset test test-tools check fmt bench bench-large bench-inventory bench-ledger bench-orders bench-growth bench-pricing load sell-out locks products search-quality stock-model order-model prove break-guards new generate schemas lock deploy cluster-test undeploy .setup
+.PHONY: help run demo kn-env reset test test-tools check fmt bench bench-large bench-inventory bench-ledger bench-orders bench-growth bench-pricing load sell-out locks products search-quality stock-model order-model prove break-guards new generate schemas lock deploy cluster-test undeploy .setup
 
 help: ## List what can be done
 	@echo "kn-shop: make TARGET"
@@ -27,6 +27,9 @@ run: .setup ## Run the whole shop here: PORT=8080 WORKERS=1 BROKER=kafka DATABAS
 
 demo: .setup ## Place an order with the running shop and follow it event by event
 	@exec $(PY) -m infra.local.demo
+
+kn-env: ## Point kn at the shop of PORT: eval "$$(make -s kn-env)"; kn service list
+	@$(PY) -m infra.local.kubernetes.kubeconfig
 
 reset: .setup ## Forget all data of the shop on PORT
 	@$(PY) -m infra.local reset

@@ -30,6 +30,7 @@ def text(url: str, issuer: Issuer, directory: Path, took_s: float) -> str:
         f"  API             {url}/v1/products",
         f"  Documentation   {url}/docs",
         f"  State and logs  {directory}",
+        '  For kn          eval "$(make -s kn-env)"; kn service list',
         "",
         "  Tokens for a day (for other subjects and roles: POST /dev/tokens):",
         "",

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.client import HTTPException
 from pathlib import Path
 from types import FrameType
@@ -243,6 +244,8 @@ class Supervisor:
         # Imported when the environment is set: the metrics' files are chosen at import.
         import functions
         from infra.dispatcher.__main__ import main as dispatch
+        from infra.local.kubernetes import kubeconfig
+        from infra.local.kubernetes.objects import Machine
         from infra.local.web import main as web
         from infra.provider import main as provider
         from infra.relay.__main__ import main as relay
@@ -254,8 +257,13 @@ class Supervisor:
             if old.name != "postgres.log":
                 old.unlink()
 
+        dispatcher_port, relay_port = str(_free_port()), str(_free_port())
+        dispatcher = f"http://127.0.0.1:{dispatcher_port}"
+        machine = Machine(self._options.url, datetime.now(UTC), self._options.workers, dispatcher)
+        kubeconfig.write(self._directory, self._options.url)
+
         def serve() -> None:
-            web(declarations, listener, issuer)
+            web(declarations, listener, issuer, machine)
 
         def child(name: str, target: Callable[[], None], **environment: str) -> Child:
             def without_port() -> None:
@@ -273,8 +281,8 @@ class Supervisor:
         return [
             child("provider", provider, PORT=provider_port, HOST="127.0.0.1", **books),
             *(child(name, serve) for name in names),
-            child("dispatch", dispatch, HEALTH_PORT=str(_free_port())),
-            child("relay", relay, HEALTH_PORT=str(_free_port())),
+            child("dispatch", dispatch, HEALTH_PORT=dispatcher_port),
+            child("relay", relay, HEALTH_PORT=relay_port),
         ]
 
     def _await_ready(self) -> None:

@@ -14,6 +14,9 @@ from pydantic import ValidationError
 
 from infra.local.console import console
 from infra.local.issuer import Issuer, TokenRequest
+from infra.local.kubernetes import PREFIX
+from infra.local.kubernetes.api import KubernetesApi
+from infra.local.kubernetes.objects import Machine
 from infra.local.paths import CHECKOUT
 from infra.local.routes import NoRoute, OtherMethods, Routes
 from shared.runtime.answers import Answer
@@ -37,9 +40,14 @@ JSON = "application/json"
 
 
 class Web:
-    """The ASGI application of one process. Make it after the fork, inside the event loop."""
+    """The ASGI application of one process. Make it after the fork, inside the event loop.
 
-    def __init__(self, declarations: dict[str, Declaration], chosen: Settings, issuer: Issuer) -> None:
+    Without a `machine` there is nothing that `kn` could be shown.
+    """
+
+    def __init__(
+        self, declarations: dict[str, Declaration], chosen: Settings, issuer: Issuer, machine: Machine | None = None
+    ) -> None:
         self._issuer = issuer
         self._runtime = Runtime.start(chosen)
         self._routes: Routes[Endpoint[Any] | Page] = Routes()
@@ -49,6 +57,7 @@ class Web:
                 self._some = endpoint(declaration, self._runtime)
                 self._routes.add(declaration.trigger.method, declaration.trigger.path, self._some)
         self._console = console(declarations, issuer.url)
+        self._kubernetes = None if machine is None else KubernetesApi(CHECKOUT, machine, lambda: self._ready(b""))
         self._add_pages()
 
     def _add_pages(self) -> None:
@@ -70,6 +79,9 @@ class Web:
             self._routes.add("GET", f"/docs/{name}", _file(SWAGGER / name))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._kubernetes is not None and f"{scope['path']}/".startswith(f"{PREFIX}/"):
+            await self._kubernetes(scope, receive, send)
+            return
         try:
             target = self._routes.find(scope["method"], path_of(scope))
         except NoRoute:
@@ -165,7 +177,9 @@ def _file(path: Path) -> Page:
     return page
 
 
-def main(declarations: dict[str, Declaration], listener: socket.socket, issuer: Issuer) -> None:
+def main(
+    declarations: dict[str, Declaration], listener: socket.socket, issuer: Issuer, machine: Machine | None = None
+) -> None:
     """Serves on `listener` until SIGTERM."""
     web: Web | None = None
 
@@ -173,7 +187,7 @@ def main(declarations: dict[str, Declaration], listener: socket.socket, issuer: 
         nonlocal web
         if scope["type"] == "lifespan":
             await receive()
-            web = Web(declarations, settings(), issuer)
+            web = Web(declarations, settings(), issuer, machine)
             await send({"type": "lifespan.startup.complete"})
             await receive()
             await web.stop()
