@@ -12,9 +12,10 @@ import psycopg
 import pytest
 from psycopg.rows import namedtuple_row
 
-from functions import load
+from functions import load, load_all
 from infra.local.postgres import Cloned, SharedServer
 from infra.local.postgres import test_server as shared_server
+from infra.manifests import by_name
 from shared.runtime import Envelope, Event
 from shared.runtime.answers import Answer
 from shared.runtime.auth import Caller
@@ -30,6 +31,12 @@ CUSTOMER = Caller("customer-1", frozenset({"public", "customer"}))
 ADMIN = Caller("admin-1", frozenset({"public", "admin"}))
 
 pytest_plugins = ["tests.processes", "tests.tools"]
+
+
+@pytest.fixture(scope="session")
+def declarations() -> list[Declaration]:
+    """All of them, in the order of their names."""
+    return by_name(load_all().values())
 
 
 @pytest.fixture(scope="session")

@@ -2,22 +2,14 @@
 
 from typing import Any
 
-import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from functions import load_all
 from infra.kafka import Broker
-from infra.manifests import by_name
 from infra.manifests.topics import make_topics
 from infra.manifests.triggers import topics
 from shared.runtime.declare import Declaration
 from shared.runtime.events import PARTITIONS
-
-
-@pytest.fixture(scope="module")
-def declarations() -> list[Declaration]:
-    return by_name(load_all().values())
 
 
 def test_topics_are_made_as_listed_and_only_once(kafka: Broker, declarations: list[Declaration]) -> None:

@@ -53,7 +53,7 @@ def test_a_dispatcher_that_hangs_is_seen(shop: Shop) -> None:
 
     def ready(name: str) -> bool:
         found: Any = client.call("GET", f"{services}/{name}")
-        return {one["type"]: one["status"] for one in found["status"]["conditions"]}["Ready"] == "True"
+        return bool({one["type"]: one["status"] for one in found["status"]["conditions"]}["Ready"] == "True")
 
     assert wait_until(lambda: ready("hold-stock"), timeout_s=60)
     dispatcher = shop.parts()["dispatch"]
