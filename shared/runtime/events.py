@@ -115,9 +115,9 @@ class Envelope:
 
     @property
     def emitted_at(self) -> datetime | None:
-        """The `time`, None where there is none (RFC 3339: with an offset)."""
+        """The `recordedtime` or the `time`, None where there is none (RFC 3339: with an offset)."""
         try:
-            at = datetime.fromisoformat(self.time or "")
+            at = datetime.fromisoformat(self.extensions.get("recordedtime") or self.time or "")
         except ValueError:
             return None
         return at if at.tzinfo else None
