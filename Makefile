@@ -48,6 +48,7 @@ check: .setup ## Check format, lint, types, layers and generated files
 	@.venv/bin/mypy --no-error-summary
 	@.venv/bin/lint-imports --no-logo >.venv/lint-imports.log 2>&1 || { cat .venv/lint-imports.log; exit 1; }
 	@$(PY) -m infra.manifests check
+	@$(PY) -m infra.manifests compatibility >.venv/compatibility.log || { cat .venv/compatibility.log; exit 1; }
 	@echo "All good."
 
 fmt: .setup ## Format, and mend what can be mended

@@ -30,7 +30,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CUSTOMER = Caller("customer-1", frozenset({"public", "customer"}))
 ADMIN = Caller("admin-1", frozenset({"public", "admin"}))
 
-pytest_plugins = ["tests.processes", "tests.tools"]
+pytest_plugins = ["tests.kafka", "tests.processes", "tests.tools"]
 
 
 @pytest.fixture(scope="session")

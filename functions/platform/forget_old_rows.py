@@ -2,7 +2,15 @@
 
 from sqlalchemy import text
 
-from shared.platform.tables import consumer_offsets, old_attempts, old_inbox, old_keys, old_limits, old_outbox
+from shared.platform.tables import (
+    consumer_offsets,
+    old_attempts,
+    old_inbox,
+    old_keys,
+    old_limits,
+    old_outbox,
+    old_publications,
+)
 from shared.runtime import Work, timer
 
 KEYS = text("""
@@ -43,15 +51,21 @@ delete from platform.rate_limits where ctid = any(array(
 ))
 """)
 
+PUBLICATIONS = text("""
+delete from platform.publications where ctid = any(array(
+  select ctid from platform.publications where at < cast(:now as timestamptz) - interval '30 days' limit :most
+))
+""")
+
 MOST_AT_ONCE = 5000
 
 
 @timer(
     "45 */5 * * * *",
     reads=[consumer_offsets],
-    writes=[old_keys, old_inbox, old_attempts, old_outbox, old_limits],
+    writes=[old_keys, old_inbox, old_attempts, old_outbox, old_limits, old_publications],
 )
 async def forget_old_rows(work: Work) -> None:
     """Takes at most 5,000 rows of each table, so that it holds nobody up; the rest goes at the next ticks."""
-    for statement in (KEYS, INBOX, ATTEMPTS, OUTBOX, LIMITS):
+    for statement in (KEYS, INBOX, ATTEMPTS, OUTBOX, LIMITS, PUBLICATIONS):
         await work.db.send(statement, now=work.now, most=MOST_AT_ONCE)

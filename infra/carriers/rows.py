@@ -35,7 +35,10 @@ sequence::text, correlationid, causationid, traceparent, content_type, extension
 def envelope(columns: Sequence[Any]) -> Envelope:
     """The envelope of a row's ENVELOPE columns."""
     key, id_, source, type_, time, data, subject, sequence, correlationid, causationid, traceparent, *rest = columns
-    content_type, extensions = rest
+    content_type, noted = rest
+    extensions: dict[str, str] = orjson.loads(noted) if noted else {}
+    if "time" in extensions:  # said by somebody else, before it was written here
+        time, extensions["recordedtime"] = extensions.pop("time"), time
     return Envelope(
         id=id_,
         source=source,
@@ -49,5 +52,5 @@ def envelope(columns: Sequence[Any]) -> Envelope:
         causationid=causationid,
         traceparent=traceparent,
         datacontenttype=content_type,
-        extensions=orjson.loads(extensions) if extensions else {},
+        extensions=extensions,
     )

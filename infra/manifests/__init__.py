@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 OWNED = (
     "knative/shop/ksvc",
     "knative/routes",
+    "knative/eventtypes",
     "triggers",
     "docs/reference/schemas",
     "infra/observability/prometheus",

@@ -1,7 +1,12 @@
-"""`python -m infra.manifests generate|check|deploy|undeploy`: from the declarations to files, and to a cluster."""
+"""`python -m infra.manifests generate|check|compatibility|release|deploy|undeploy`.
 
+From the declarations to files, and to a cluster.
+"""
+
+import json
 from dataclasses import replace
 from difflib import unified_diff
+from pathlib import Path
 
 import click
 from psycopg import Error as DatabaseError
@@ -14,7 +19,9 @@ from infra.manifests import (
     Files,
     asyncapi,
     by_name,
+    compatibility,
     dashboards,
+    eventtypes,
     guarantees,
     openapi,
     problems,
@@ -36,6 +43,7 @@ GENERATORS = (
     routes.files,
     openapi.files,
     asyncapi.files,
+    eventtypes.files,
     problems.files,
     reference.files,
     guarantees.files,
@@ -97,6 +105,39 @@ def check() -> None:
     if found := drift():
         click.echo("".join(found), nl=False)
         raise click.ClickException(DRIFTED)
+
+
+@cli.command(name="compatibility")
+@click.option("--against", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="By default the newest.")
+def compatible(against: Path | None) -> None:
+    """Fail where an event's schema, topic or key breaks what the last release wrote or reads, and say whom."""
+    path = against or compatibility.latest()
+    if path is None:
+        click.echo("Nothing was released yet.")
+        return
+    released = json.loads(path.read_text())
+    now = compatibility.snapshot(by_name(load_all().values()), compatibility.version())
+    if found := compatibility.breaks(released, now):
+        click.echo("\n".join(map(str, found)))
+        raise click.ClickException(
+            f"{len(found)} changes break what {released['info']['version']} says or reads:"
+            " make it a new version of the type, beside the old one."
+        )
+    new = compatibility.additions(released, now)
+    click.echo(
+        f"All {len(released['components']['messages'])} events of {released['info']['version']} are as they were"
+        f" or gained fields; {len(new)} are new."
+    )
+
+
+@cli.command()
+def release() -> None:
+    """Keep the events of the version in pyproject.toml, for all later ones to be compared with."""
+    try:
+        path = compatibility.keep(by_name(load_all().values()), compatibility.version())
+    except compatibility.ReleaseChanged as fault:
+        raise click.ClickException(str(fault)) from None
+    click.echo(f"kept {path.relative_to(ROOT)}")
 
 
 @cli.command()

@@ -50,7 +50,7 @@ HEADERS: Schema = {
 def files(declarations: list[Declaration]) -> Files:
     document = {"docs/reference/asyncapi.json": _json(asyncapi(declarations))}
     return document | {
-        f"docs/reference/schemas/{event.type}.json": _json(schema(event)) for event in _used(declarations)
+        f"docs/reference/schemas/{event.type}.json": _json(schema(event)) for event in used_events(declarations)
     }
 
 
@@ -58,7 +58,7 @@ def _json(value: Schema) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
-def _used(declarations: Iterable[Declaration]) -> list[type[Event]]:
+def used_events(declarations: Iterable[Declaration]) -> list[type[Event]]:
     known = list(declarations)
     used = {event for declaration in known for event in declaration.emits}
     used |= {event for d in known if isinstance(d.trigger, OnEvent) for event in d.trigger.events}
@@ -76,7 +76,7 @@ def schema(event: type[Event]) -> Schema:
 
 
 def asyncapi(declarations: list[Declaration]) -> Schema:
-    used = _used(declarations)
+    used = used_events(declarations)
     listed = {topic.name: topic for topic in topics(declarations)}
     channels = {
         name: {

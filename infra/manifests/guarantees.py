@@ -24,6 +24,7 @@ AGAIN = {
     "erase_customer": "goes on where the last call ended; with no order left, nothing",
     "erase_guest": "goes on where the last call ended; with no order left, nothing",
     "open_location": "nothing: it is open",
+    "publish_event": "no second effect: its source and id were seen; another event of them is refused (409)",
     "rebuild_catalog": "the same batch finds nothing more",
     "rebuild_figures": "the same batch finds nothing more",
     "receive_provider_event": "no second effect: the event's id was seen",

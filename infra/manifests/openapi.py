@@ -18,12 +18,21 @@ from infra.manifests.openapi_schemas import REF, Schema, Schemas, result, stream
 from shared.runtime import problems as runtime_problems
 from shared.runtime.buckets import Rate
 from shared.runtime.declare import Declaration, Http
+from shared.runtime.events import STRUCTURED
 from shared.runtime.limits import POLICY
 from shared.runtime.models import repeatable
 from shared.runtime.problems import PROBLEMS, Problem
 from shared.runtime.serve import BODILESS, WAIT_LIMIT_S
 
 JSON = "application/json"
+
+CLOUDEVENT = {
+    "specversion": "1.0",
+    "id": "0197f1c4-7a52-7f06-9d5e-2f6c1b0a9e11",
+    "source": "/shop/orders/books",
+    "type": "shop.inventory.release.v1",
+}
+"""The attributes that every CloudEvent has."""
 
 HEADERS: dict[str, Schema] = {
     "IdempotencyKey": {
@@ -109,6 +118,18 @@ HEADERS: dict[str, Schema] = {
         f" that, or as `Prefer: wait=N` says, at most {WAIT_LIMIT_S:g} seconds.",
         "schema": {"type": "string"},
         "example": "shop.stock/MUG-BLUE@17",
+    },
+    **{
+        f"CloudEvent{name.capitalize()}": {
+            "name": f"ce-{name}",
+            "in": "header",
+            "required": False,
+            "description": f"The CloudEvent's {name}, percent-encoded where it is not printable ASCII. In structured"
+            " mode it stands in the body.",
+            "schema": {"type": "string", "maxLength": 255},
+            "example": value,
+        }
+        for name, value in CLOUDEVENT.items()
     },
     "CorrelationId": {
         "name": "X-Correlation-Id",
@@ -204,6 +225,7 @@ def _parameters(declaration: Declaration, trigger: Http, schemas: Schemas) -> li
     used += ["IfMatch"] if trigger.if_match else []
     used += ["LastEventId"] if trigger.resumes else []
     used += ["WebhookId", "WebhookTimestamp", "WebhookSignature"] if trigger.signed else []
+    used += [f"CloudEvent{name.capitalize()}" for name in CLOUDEVENT] if trigger.cloudevent else []
     used += ["SequenceToken"] if trigger.follows is not None else []
     used += ["PreferWait"] if trigger.wait is not None or trigger.follows is not None else []
     used += ["IfNoneMatch"] if trigger.method == "GET" and trigger.cache_s is not None else []
@@ -221,6 +243,8 @@ def _parameter(name: str, place: str, required: bool, schema: Schema, schemas: S
 def _in_query(trigger: Http, name: str) -> bool:
     if trigger.if_match and name == "expected_version":
         return False
+    if trigger.cloudevent and name == "event":
+        return False
     return name not in ("media_type", "body") if trigger.takes else trigger.method in BODILESS
 
 
@@ -234,6 +258,8 @@ def _body(declaration: Declaration, trigger: Http, schemas: Schemas) -> Schema:
     if trigger.takes:
         content = {media_type: {"schema": {"type": "string"}} for media_type in trigger.takes}
         return {"requestBody": {"required": True, "content": content}}
+    if trigger.cloudevent:
+        return {"requestBody": {"required": True, "content": _cloudevent()}}
     model = schemas.request(declaration.message)
     elsewhere = {
         *_in_path(trigger),
@@ -260,6 +286,21 @@ def _body(declaration: Declaration, trigger: Http, schemas: Schemas) -> Schema:
     return {"requestBody": {"required": bool(required), "content": {kind: content}}}
 
 
+def _cloudevent() -> Schema:
+    """Either mode: which events there are, and what their data is, stands in the AsyncAPI document."""
+    data: Schema = {"type": "object", "description": "As the event's type has it."}
+    example = {"order_id": "0197f1c4-7a52-7f06-9d5e-2f6c1b0a9e11"}
+    structured: Schema = {
+        "type": "object",
+        "properties": {**{name: {"type": "string"} for name in CLOUDEVENT}, "data": data},
+        "required": [*CLOUDEVENT, "data"],
+    }
+    return {
+        JSON: {"schema": data, "example": example},
+        STRUCTURED: {"schema": structured, "example": {**CLOUDEVENT, "data": example}},
+    }
+
+
 def problems(declaration: Declaration, trigger: Http) -> list[type[Problem]]:
     """What the function may answer: what its module and its docstring name, and what the runtime adds."""
     said = f"{inspect.getdoc(declaration.function) or ''} {inspect.getdoc(sys.modules[declaration.module]) or ''}"
@@ -280,7 +321,9 @@ def problems(declaration: Declaration, trigger: Http) -> list[type[Problem]]:
         added.add(runtime_problems.ValidationFailed)
     if trigger.method not in BODILESS:
         added |= {runtime_problems.BodyTooLarge, runtime_problems.UnsupportedMediaType}
-        added |= set() if trigger.takes else {runtime_problems.MalformedBody}
+        added |= set() if trigger.takes or trigger.cloudevent else {runtime_problems.MalformedBody}
+    if trigger.cloudevent:
+        added.add(runtime_problems.NotAnEvent)
     if trigger.idempotent:
         added |= {
             runtime_problems.IdempotencyKeyMissing,

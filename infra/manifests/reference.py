@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import get_args
 
+from infra.carriers.kafka_client import RECORD_BYTES
 from infra.manifests import Files
 from infra.manifests.services import scale
-from infra.manifests.triggers import topics
+from infra.manifests.triggers import DEAD_LETTERS_KEPT_DAYS, KEPT_DAYS, KEYED, topics
 from shared.orders.saga import (
     CONSUMED,
     EARLY,
@@ -23,6 +24,8 @@ from shared.orders.saga import (
 )
 from shared.runtime import Event
 from shared.runtime.declare import Declaration, Http, OnEvent, Timer
+from shared.runtime.events import PARTITIONS
+from shared.runtime.serve import EVENT_LIMIT_BYTES
 
 NOTE = "<!-- Generated from the declarations in functions/ by `python -m infra.manifests generate`. -->\n"
 SAGA_NOTE = "<!-- Generated from shared/orders/saga.py by `python -m infra.manifests generate`. -->\n"
@@ -95,23 +98,38 @@ def _topics(declarations: list[Declaration]) -> Iterator[str]:
             for name in declaration.trigger.topics:
                 readers.setdefault(name, []).append(declaration.service)
     yield "# Topics\n"
-    yield "Every topic has 16 partitions: the CRC-32 of the key modulo 16 says which, and order holds within a key.\n"
-    yield "| Topic | Key | Kept | Carries | Read by |"
-    yield "|---|---|---|---|---|"
+    yield from _about_topics()
+    yield "| Topic | Key | So that | Kept | Carries | Read by |"
+    yield "|---|---|---|---|---|---|"
     listed = topics(declarations)
     for topic in listed:
         if not topic.name.startswith(("shop.retry.", "shop.dead.")):
             carries = "<br>".join(f"[`{kind}`](schemas/{kind}.json)" for kind in topic.carries)
             read = "<br>".join(sorted(readers.get(topic.name, [])))
-            yield f"| `{topic.name}` | `{topic.key}` | {topic.retention_days} days | {carries} | {read} |"
-    yield "\nEach consumer has two more: `shop.retry.<consumer>`, from which it is given an event again, kept 7 days,"
+            why = KEYED[topic.name]
+            yield f"| `{topic.name}` | `{topic.key}` | {why} | {topic.retention_days} days | {carries} | {read} |"
+    yield "\nEach consumer has two more: `shop.retry.<consumer>`, from which it is given an event again, kept"
     yield (
-        "and `shop.dead.<consumer>`, where what it could not take goes, kept 30 days. Consumers: "
+        f"{KEPT_DAYS} days, and `shop.dead.<consumer>`, where what it could not take goes, kept"
+        f" {DEAD_LETTERS_KEPT_DAYS} days. Consumers: "
         + ", ".join(
             sorted(topic.name.removeprefix("shop.dead.") for topic in listed if topic.name.startswith("shop.dead."))
         )
         + "."
     )
+
+
+def _about_topics() -> Iterator[str]:
+    yield f"**Partitions.** Every topic has {PARTITIONS}: the CRC-32 of the key modulo {PARTITIONS} says which, and"
+    yield "order holds within a key. A consumer has one event in flight per partition, so that many are handled side by"
+    yield "side; they are the relay's shards too, each under a lock of its own. The number is the same for all topics"
+    yield "and is never changed: with another one the events of a key would be in two partitions, their order lost.\n"
+    yield f"**Retention.** Kafka forgets what is older than {KEPT_DAYS} days: a consumer may be away for a long weekend"
+    yield f"and find all that it missed. Dead letters are kept {DEAD_LETTERS_KEPT_DAYS} days, as long as the inbox"
+    yield "remembers what was applied: one that is sent again within that time has no second effect. No topic is"
+    yield "compacted: events are what happened, and the last of a key does not stand for those before it.\n"
+    yield f"**Size.** A record may have {RECORD_BYTES // 1024**2} MiB: more than the largest event that a function"
+    yield f"takes ({EVENT_LIMIT_BYTES // 1024**2} MiB), so that a dead letter fits with what was said of it.\n"
 
 
 def _saga() -> Iterator[str]:

@@ -8,7 +8,14 @@ from infra.manifests import Files, headed
 from shared.runtime.declare import Declaration, Http, OnEvent
 
 GUARDED = frozenset(
-    {"platform.outbox", "platform.inbox", "platform.attempts", "platform.idempotency", "platform.rate_limits"}
+    {
+        "platform.outbox",
+        "platform.inbox",
+        "platform.attempts",
+        "platform.idempotency",
+        "platform.rate_limits",
+        "platform.publications",
+    }
 )
 """The tables with row-level security: a function that declares them sees more than its own rows."""
 

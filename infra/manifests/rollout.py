@@ -29,6 +29,7 @@ Say = Callable[[str], None]
 SERVICES = "services.serving.knative.dev"
 KAFKA_SOURCES = "kafkasources.sources.knative.dev"
 KAFKA_SINKS = "kafkasinks.eventing.knative.dev"
+EVENT_TYPES = "eventtypes.eventing.knative.dev"
 PINGS = "pingsources.sources.knative.dev"
 FINALIZED = (
     KAFKA_SINKS,
@@ -63,7 +64,7 @@ class NotDeployed(Exception):
 def deploy(plan: Plan, declarations: Sequence[Declaration], say: Say) -> None:
     """Brings the cluster to what is declared; what is so already is left alone. Raises NotDeployed, ClusterRefused."""
     cluster = Cluster(plan.context)
-    for needed in (SERVICES, PINGS):
+    for needed in (SERVICES, PINGS, EVENT_TYPES):
         if not cluster.has(needed):
             raise NotDeployed(f"The cluster does not know {needed}: install Knative Serving and Eventing first.")
     has_sources = cluster.has(KAFKA_SOURCES) and cluster.has(KAFKA_SINKS)
@@ -92,7 +93,9 @@ def deploy(plan: Plan, declarations: Sequence[Declaration], say: Say) -> None:
     revoke_logins(plan.database_url, roles.values())
 
     _wait(cluster, plan, rendered)
-    say(f"ready: {len(rendered.services)} Services, {len(rendered.sources)} triggers, sinks and deliveries")
+    say(
+        f"ready: {len(rendered.services)} Services, {len(rendered.sources)} triggers, sinks, deliveries and event types"
+    )
     if plan.smoke:
         _smoke(cluster, plan, issuer, say)
 
@@ -163,8 +166,9 @@ def render(plan: Plan, issuer: Issuer | None, has_sources: bool) -> Rendered:
         first += _read("knative/workloads/provider.yaml")
     services = [manifest for path in _files("knative/shop/ksvc") for manifest in _read(path)]
     sources = [manifest for path in _files("triggers") for manifest in _read(path) if path != "triggers/topics.yaml"]
+    sources += [manifest for path in _files("knative/eventtypes") for manifest in _read(path)]
     if not has_sources:
-        sources = [manifest for manifest in sources if manifest["kind"] == "PingSource"]
+        sources = [manifest for manifest in sources if manifest["kind"] in ("PingSource", "EventType")]
     if plan.stand_in:
         sources += _read("knative/workloads/delivery.yaml")
     for manifest in (*first, *services, *sources):
@@ -208,7 +212,13 @@ def _wait(cluster: Cluster, plan: Plan, rendered: Rendered) -> None:
 
 
 def _prune(cluster: Cluster, rendered: Rendered, has_sources: bool, say: Say) -> None:
-    kinds = {PINGS: "PingSource", "deployment": "Deployment", "service": "Service", "configmap": "ConfigMap"}
+    kinds = {
+        PINGS: "PingSource",
+        EVENT_TYPES: "EventType",
+        "deployment": "Deployment",
+        "service": "Service",
+        "configmap": "ConfigMap",
+    }
     if has_sources:
         kinds = {KAFKA_SOURCES: "KafkaSource", KAFKA_SINKS: "KafkaSink"} | kinds
     kept = {resource: _names(rendered.around, kind) for resource, kind in kinds.items()}

@@ -26,6 +26,20 @@ from shared.runtime.declare import (
 from shared.runtime.events import EVENTS, PARTITIONS
 
 DAY_MS = 86_400_000
+KEPT_DAYS = 7
+DEAD_LETTERS_KEPT_DAYS = 30
+KEYED = {
+    "shop.catalog": "a product's or category's changes are told in the order in which they were made",
+    "shop.fulfilments": "a parcel is shipped before it is delivered or comes back",
+    "shop.holds": "an order's saga hears what became of its goods in the order in which it happened",
+    "shop.inventory.commands": "a hold is asked for before it is committed, extended or released",
+    "shop.orders": "an order is created before it is confirmed, and confirmed before it is completed",
+    "shop.payments": "an authorisation is told before its capture, and a capture before its refund",
+    "shop.payments.commands": "a payment is authorised before it is captured or voided",
+    "shop.platform": "what is wrong is told before it is right again",
+    "shop.stock": "of two levels of a SKU the later one is told last",
+}
+"""Why each topic has the key that it has: its events of one key are taken one after the other."""
 ANSWER_S = 30
 
 
@@ -48,8 +62,8 @@ def topics(declarations: Iterable[Declaration]) -> list[Topic]:
     found = [
         Topic(
             name,
-            next(EVENTS[kind].key_field for kind in kinds),
-            7,
+            _key(name, kinds),
+            KEPT_DAYS,
             tuple(sorted(kinds)),
         )
         for name, kinds in sorted(by_topic.items())
@@ -60,7 +74,7 @@ def topics(declarations: Iterable[Declaration]) -> list[Topic]:
             Topic(
                 retry_topic(consumer),
                 "as first sent",
-                7,
+                KEPT_DAYS,
                 (f"what {consumer} is given again",),
             )
         )
@@ -68,11 +82,21 @@ def topics(declarations: Iterable[Declaration]) -> list[Topic]:
             Topic(
                 dead_letter_topic(consumer),
                 "as first sent",
-                30,
+                DEAD_LETTERS_KEPT_DAYS,
                 (f"what {consumer} could not take",),
             )
         )
     return found
+
+
+def _key(topic: str, types: Iterable[str]) -> str:
+    """The field that is the topic's key. Raises ValueError where nobody has said why, or the events disagree."""
+    if topic not in KEYED:
+        raise ValueError(f"say in KEYED why {topic} has the key that it has")
+    keys = {EVENTS[type].key_field for type in types}
+    if len(keys) > 1:
+        raise ValueError(f"{topic} has several keys: {', '.join(sorted(keys))}")
+    return keys.pop()
 
 
 def files(declarations: list[Declaration]) -> Files:

@@ -147,6 +147,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_list_my_orders',
   'fn_list_payments',
   'fn_list_products',
+  'fn_list_publishers',
   'fn_list_refund_requests',
   'fn_list_refunds',
   'fn_list_sagas',
@@ -169,6 +170,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_place_guest_order',
   'fn_place_order',
   'fn_publish_due_products',
+  'fn_publish_event',
   'fn_quote_order',
   'fn_raise_alerts',
   'fn_rank_best_sellers',
@@ -212,6 +214,7 @@ select pg_temp.ensure_role(role), pg_temp.ensure_member(role, 'shop_app') from u
   'fn_set_item_policy',
   'fn_set_level_policy',
   'fn_set_pricing_terms',
+  'fn_set_publisher',
   'fn_set_retention',
   'fn_set_shipping_method',
   'fn_set_stock_level',
@@ -525,16 +528,18 @@ grant select, insert, update, delete on inventory.alert_deliveries, inventory.al
 -- platform/forget_old_rows
 grant usage on schema platform to fn_forget_old_rows;
 grant select on platform.consumer_offsets to fn_forget_old_rows;
-grant select, delete on platform.attempts, platform.idempotency, platform.inbox, platform.outbox, platform.rate_limits to fn_forget_old_rows;
+grant select, delete on platform.attempts, platform.idempotency, platform.inbox, platform.outbox, platform.publications, platform.rate_limits to fn_forget_old_rows;
 create policy forget_forget_old_rows on platform.attempts for delete to fn_forget_old_rows using (at < now() - interval '30 days');
 create policy forget_forget_old_rows on platform.idempotency for delete to fn_forget_old_rows using (expires_at < now());
 create policy forget_forget_old_rows on platform.inbox for delete to fn_forget_old_rows using (at < now() - interval '30 days');
 create policy forget_forget_old_rows on platform.outbox for delete to fn_forget_old_rows using (published_at < now() - interval '30 days');
+create policy forget_forget_old_rows on platform.publications for delete to fn_forget_old_rows using (at < now() - interval '30 days');
 create policy forget_forget_old_rows on platform.rate_limits for delete to fn_forget_old_rows using (at < now() - interval '1 day');
 create policy read_forget_old_rows on platform.attempts for select to fn_forget_old_rows using (true);
 create policy read_forget_old_rows on platform.idempotency for select to fn_forget_old_rows using (true);
 create policy read_forget_old_rows on platform.inbox for select to fn_forget_old_rows using (true);
 create policy read_forget_old_rows on platform.outbox for select to fn_forget_old_rows using (true);
+create policy read_forget_old_rows on platform.publications for select to fn_forget_old_rows using (true);
 create policy read_forget_old_rows on platform.rate_limits for select to fn_forget_old_rows using (true);
 -- orders/forget_personal_data
 grant usage on schema orders, platform to fn_forget_personal_data;
@@ -721,6 +726,9 @@ grant select on payments.payments to fn_list_payments;
 -- catalog/list_products
 grant usage on schema catalog to fn_list_products;
 grant select on catalog.categories, catalog.listings, catalog.search_entries, catalog.stock to fn_list_products;
+-- platform/list_publishers
+grant usage on schema platform to fn_list_publishers;
+grant select on platform.publishers to fn_list_publishers;
 -- orders/list_refund_requests
 grant usage on schema orders to fn_list_refund_requests;
 grant select on orders.orders, orders.refund_requests to fn_list_refund_requests;
@@ -817,6 +825,14 @@ grant select on catalog.listings_now, catalog.sales, catalog.variants to fn_publ
 grant select, insert, update on catalog.stock, platform.streams to fn_publish_due_products;
 grant select, insert, update, delete on catalog.listings, catalog.products, catalog.search_entries, catalog.words to fn_publish_due_products;
 create policy emit_publish_due_products on platform.outbox for insert to fn_publish_due_products with check (type in ('shop.catalog.product.published.v1'));
+-- platform/publish_event
+grant usage on schema platform to fn_publish_event;
+grant insert on platform.outbox to fn_publish_event;
+grant select on platform.publishers to fn_publish_event;
+grant select, insert on platform.publications to fn_publish_event;
+grant select, insert, update on platform.streams to fn_publish_event;
+create policy emit_publish_event on platform.outbox for insert to fn_publish_event with check (type in ('shop.catalog.category.created.v1', 'shop.catalog.category.deleted.v1', 'shop.catalog.category.moved.v1', 'shop.catalog.category.updated.v1', 'shop.catalog.product.archived.v1', 'shop.catalog.product.created.v1', 'shop.catalog.product.deleted.v1', 'shop.catalog.product.published.v1', 'shop.catalog.product.updated.v1', 'shop.inventory.commit.v1', 'shop.inventory.extend.v1', 'shop.inventory.hold.committed.v1', 'shop.inventory.hold.expired.v1', 'shop.inventory.hold.extended.v1', 'shop.inventory.hold.held.v1', 'shop.inventory.hold.part_released.v1', 'shop.inventory.hold.rejected.v1', 'shop.inventory.hold.released.v1', 'shop.inventory.hold.restock_refused.v1', 'shop.inventory.hold.restocked.v1', 'shop.inventory.hold.shipment_refused.v1', 'shop.inventory.hold.shipped.v1', 'shop.inventory.hold.v1', 'shop.inventory.level.depleted.v1', 'shop.inventory.level.low.v1', 'shop.inventory.level.replenished.v1', 'shop.inventory.release.v1', 'shop.inventory.release_part.v1', 'shop.inventory.restock.v1', 'shop.inventory.ship.v1', 'shop.inventory.stock.adjusted.v1', 'shop.inventory.stock.depleted.v1', 'shop.inventory.stock.low.v1', 'shop.inventory.stock.received.v1', 'shop.inventory.stock.replenished.v1', 'shop.inventory.stock.shipped.v1', 'shop.inventory.stock.shortfall.v1', 'shop.inventory.stock.transferred.v1', 'shop.orders.fulfilment.cancelled.v1', 'shop.orders.fulfilment.created.v1', 'shop.orders.fulfilment.delivered.v1', 'shop.orders.fulfilment.returned.v1', 'shop.orders.fulfilment.shipped.v1', 'shop.orders.order.awaiting_customer.v1', 'shop.orders.order.cancelled.v1', 'shop.orders.order.cancelling.v1', 'shop.orders.order.card_changed.v1', 'shop.orders.order.completed.v1', 'shop.orders.order.confirmed.v1', 'shop.orders.order.created.v1', 'shop.orders.order.expired.v1', 'shop.orders.order.rejected.v1', 'shop.orders.saga.retried.v1', 'shop.orders.saga.skipped.v1', 'shop.orders.saga.stuck.v1', 'shop.payments.authorize.v1', 'shop.payments.capture.v1', 'shop.payments.chargeback.closed.v1', 'shop.payments.chargeback.opened.v1', 'shop.payments.payment.action_required.v1', 'shop.payments.payment.authorized.v1', 'shop.payments.payment.capture_failed.v1', 'shop.payments.payment.captured.v1', 'shop.payments.payment.declined.v1', 'shop.payments.payment.unknown.v1', 'shop.payments.payment.void_failed.v1', 'shop.payments.payment.voided.v1', 'shop.payments.refund.failed.v1', 'shop.payments.refund.succeeded.v1', 'shop.payments.refund.v1', 'shop.payments.void.v1', 'shop.platform.breaker.closed.v1', 'shop.platform.breaker.opened.v1', 'shop.platform.invariant.restored.v1', 'shop.platform.invariant.violated.v1'));
+create policy write_publish_event on platform.publications to fn_publish_event using (true) with check (true);
 -- orders/quote_order
 grant usage on schema catalog, orders, platform to fn_quote_order;
 grant select on catalog.categories, catalog.products, catalog.variants, orders.discount_customers, orders.discounts, orders.pricing_terms, orders.shipping_methods, orders.sku_weights, orders.tax_rates to fn_quote_order;
@@ -1043,6 +1059,10 @@ create policy emit_set_level_policy on platform.outbox for insert to fn_set_leve
 grant usage on schema orders to fn_set_pricing_terms;
 grant select, insert on orders.audit to fn_set_pricing_terms;
 grant select, insert, update on orders.pricing_terms to fn_set_pricing_terms;
+-- platform/set_publisher
+grant usage on schema orders, platform to fn_set_publisher;
+grant select, insert on orders.audit to fn_set_publisher;
+grant select, insert, update, delete on platform.publishers to fn_set_publisher;
 -- orders/set_retention
 grant usage on schema orders to fn_set_retention;
 grant select, insert on orders.audit to fn_set_retention;

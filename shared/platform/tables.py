@@ -145,6 +145,29 @@ idempotency = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
 )
 
+publishers = Table(
+    "publishers",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("type", Text, primary_key=True),
+    Column("granted_by", Text, nullable=False),
+    Column("granted_at", DateTime(timezone=True), nullable=False),
+    info={"deletable": True},
+)
+
+publications = Table(
+    "publications",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("published_by", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    info={"append_only": True},
+)
+
 rate_limits = Table(
     "rate_limits",
     metadata,
@@ -166,5 +189,6 @@ def _old_rows_of(table: Table, are: str) -> Table:
 old_outbox = _old_rows_of(outbox, "published_at < now() - interval '30 days'")
 old_inbox = _old_rows_of(inbox, "at < now() - interval '30 days'")
 old_attempts = _old_rows_of(attempts, "at < now() - interval '30 days'")
+old_publications = _old_rows_of(publications, "at < now() - interval '30 days'")
 old_limits = _old_rows_of(rate_limits, "at < now() - interval '1 day'")
 old_keys = _old_rows_of(idempotency, "expires_at < now()")

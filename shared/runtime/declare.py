@@ -26,7 +26,7 @@ class Http:
     """`limit_bytes` is the largest body taken. `wait` reads the resource afresh until it is final (`Prefer: wait`).
 
     `signed` is the field of Settings with the secrets that the caller's signature is made by. `resumes` is said of a
-    stream that goes on after the Last-Event-ID.
+    stream that goes on after the Last-Event-ID. `cloudevent` is said of what takes a CloudEvent.
 
     What is cached for `cache_s` may differ by the path and the query, never by the caller.
     """
@@ -47,6 +47,7 @@ class Http:
     rate: Rate | None
     signed: str = ""
     resumes: bool = False
+    cloudevent: bool = False
 
     @property
     def cache_control(self) -> str | None:
@@ -142,6 +143,7 @@ def http(
     warm: bool = False,
     signed: str = "",
     resumes: bool = False,
+    cloudevent: bool = False,
 ) -> Callable[[Function], Function]:
     """Serves `route` ("POST /v1/orders"). `if_match` fills the request's field `expected_version` from If-Match.
 
@@ -156,6 +158,7 @@ def http(
     `signed` names the setting of the secrets by which webhooks are signed to this function (Standard Webhooks): another
     body, an old one or one without a signature never gets here. The request's `webhook_id` tells repetitions.
     `resumes` fills the request's field `last_event_id` from Last-Event-ID, if it came.
+    `cloudevent` fills the request's field `event` with the CloudEvent that was sent, in binary or structured mode.
     """
     method, _, path = route.partition(" ")
     roles = (role,) if isinstance(role, str) else role
@@ -176,6 +179,7 @@ def http(
         rate,
         signed,
         resumes,
+        cloudevent,
     )
     secrets = (signed.upper(),) if signed else ()
     return _recorder(trigger, reads, writes, emits, prepare, call, warm, secrets)

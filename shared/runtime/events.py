@@ -115,9 +115,9 @@ class Envelope:
 
     @property
     def emitted_at(self) -> datetime | None:
-        """The `time`, None where there is none (RFC 3339: with an offset)."""
+        """The `recordedtime` or the `time`, None where there is none (RFC 3339: with an offset)."""
         try:
-            at = datetime.fromisoformat(self.time or "")
+            at = datetime.fromisoformat(self.extensions.get("recordedtime") or self.time or "")
         except ValueError:
             return None
         return at if at.tzinfo else None
@@ -183,13 +183,15 @@ class Envelope:
         from cloudevents.http import from_http  # the SDK: rarely needed, so imported late
 
         try:
-            event = from_http(dict(headers), body)
+            event, said = from_http(dict(headers), body), orjson.loads(body)  # the SDK makes up what is not said
             data = event.get_data()
             if not isinstance(data, bytes):
                 data = b"" if data is None else orjson.dumps(data)
         except Exception:  # noqa: BLE001 - the SDK raises many kinds for a malformed document
             raise NotAnEvent(detail="The structured CloudEvent cannot be read.") from None
-        attributes = {name: _text(value) for name, value in event.get_attributes().items() if value is not None}
+        attributes = {
+            name: _text(value) for name, value in event.get_attributes().items() if said.get(name) is not None
+        }
         content_type = attributes.pop("datacontenttype", JSON)
         return cls._from_attributes(attributes, content_type, data)
 

@@ -15,7 +15,7 @@ from shared.runtime import following, ids, metrics, outbox
 from shared.runtime.auth import Caller
 from shared.runtime.db import Database, Db
 from shared.runtime.declare import Declaration
-from shared.runtime.events import Event
+from shared.runtime.events import Envelope, Event
 from shared.runtime.following import Stream
 from shared.runtime.pipeline import Pending, Row
 
@@ -50,6 +50,7 @@ class Work:
     causes: dict[int, Cause] = field(default_factory=dict)
     emitted: list[Event] = field(default_factory=list)
     led_by: list[Cause] = field(default_factory=list)
+    passed_on: dict[int, Envelope] = field(default_factory=dict)
     left: list[Pending] = field(default_factory=list)
 
     @property
@@ -68,6 +69,11 @@ class Work:
             raise UndeclaredEvent(f"{self.declaration.name} does not declare that it emits {event.type}")
         self.emitted.append(event)
         self.led_by.append(self.cause_of(because))
+
+    def pass_on(self, event: Event, envelope: Envelope) -> None:
+        """Emits what somebody else has said: consumers see the id, source, data and extensions of `envelope`."""
+        self.passed_on[len(self.emitted)] = envelope
+        self.emit(event)
 
     def cause_of(self, message: object) -> Cause:
         """What brought `message`, one of several events that are handled together."""
@@ -128,7 +134,7 @@ async def unit_of_work(
 def leave(work: Work) -> None:
     """Leaves what was emitted to the outbox, once. Its streams are locked from here on: this belongs to the end."""
     if work.emitted and not work.left:
-        work.left.append(outbox.leave(work.db, work.declaration.source, work.emitted, work.led_by))
+        work.left.append(outbox.leave(work.db, work.declaration.source, work.emitted, work.led_by, work.passed_on))
 
 
 def streams(work: Work) -> list[Stream]:

@@ -120,7 +120,7 @@ class Caller:
 
     async def restocked(self, units: int) -> None:
         """Sets the level of the smoke test's product. Raises Refuted."""
-        level = {"on_hand": units, "reason": "trial"}
+        level = {"on_hand": units}
         said = await self("PUT", f"/v1/stock/{SKU}/{LOCATION}", level)
         if said.status != 200:
             raise Refuted(f"stock could not be set: {said.status} {said.body}")

@@ -9,7 +9,7 @@ import yaml
 
 from infra.manifests import ROOT
 
-DIRECTORIES = ("knative", "knative/shop/ksvc", "knative/workloads", "triggers", "knative/routes")
+DIRECTORIES = ("knative", "knative/shop/ksvc", "knative/workloads", "triggers", "knative/routes", "knative/eventtypes")
 
 pytestmark = pytest.mark.tools("cluster")
 

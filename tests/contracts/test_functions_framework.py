@@ -52,6 +52,13 @@ GUEST = {
     "email": "ann@example.com",
     "shipping_address": {"lines": ["1 High Street"], "city": "Leeds", "country": "GB"},
 }
+HOLD = {"order_id": str(ORDER), "lines": [{"sku": "MUG", "quantity": 1}], "expires_in_s": 60}
+HOLD_SENT = {
+    "ce-specversion": "1.0",
+    "ce-id": "1",
+    "ce-source": "/shop/orders/books",
+    "ce-type": "shop.inventory.hold.v1",
+}
 VERSION_1 = {"if-match": '"1"'}
 PAYMENT: dict[str, Any] = {"order_id": ORDER, "amount_minor": 5}
 
@@ -221,6 +228,13 @@ HTTP: dict[str, Called] = {
     "list_findings": Called("/v1/invariants/history?state=open", 200),
     "group_dead_letters": Called("/v1/dead-letters/groups", 200),
     "list_dead_letters": Called("/v1/dead-letters", 200),
+    "publish_event": Called("/v1/events", 403, HOLD, HOLD_SENT),
+    "set_publisher": Called(
+        "/v1/admin/publishers/books",
+        200,
+        {"may": [{"source": "/shop/orders/books", "types": ["shop.inventory.hold.v1"]}]},
+    ),
+    "list_publishers": Called("/v1/admin/publishers?type=shop.inventory.hold.v1", 200),
     "replay_dead_letters": Called("/v1/dead-letters/replay", 200, {"consumer": "hold-stock"}),
 }
 

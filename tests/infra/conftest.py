@@ -20,7 +20,7 @@ from confluent_kafka import Consumer as KafkaReader
 
 from infra.carriers import Outlet, Source
 from infra.carriers.chosen import outlet, source
-from infra.kafka import Broker, start
+from infra.kafka import Broker
 from infra.local.postgres import Cloned
 from infra.local.processes import wait_until
 from shared.runtime.events import JSON, partition_of
@@ -36,12 +36,6 @@ select %(id)s, '/shop/orders/test', %(type)s, %(topic)s, %(partition)s, %(key)s,
   %(content_type)s, %(data)s
 from stream
 """
-
-
-@pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with start(tmp_path_factory.mktemp("kafka")) as broker:
-        yield broker
 
 
 @dataclass(frozen=True, slots=True)

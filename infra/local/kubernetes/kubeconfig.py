@@ -1,4 +1,4 @@
-"""Points `kn` at the running shop of PORT: `eval "$(make -s kn-env)"`, or `python -m infra.local.kubernetes.kubeconfig`."""
+"""Points `kn` at the running shop of PORT: `eval "$(make -s kn-env)"`."""
 
 import os
 import shlex
