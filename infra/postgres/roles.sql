@@ -249,7 +249,7 @@ begin
       union all
       select (aclexplode(nspacl)).grantee from pg_namespace where nspname in ('catalog', 'inventory', 'orders', 'payments', 'platform')
     ) as granted
-    where grantee <> 0 and grantee::regrole::text ~ '^(fn_|shop_)'
+    where grantee <> 0 and grantee::regrole::text ~ '^(fn_.*|shop_app|shop_relay)$'
   loop
     execute format('revoke all on all tables in schema catalog, inventory, orders, payments, platform from %s', role);
     execute format('revoke all on all sequences in schema catalog, inventory, orders, payments, platform from %s', role);

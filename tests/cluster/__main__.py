@@ -9,12 +9,15 @@ from time import monotonic
 
 import aiohttp
 import click
+from psycopg import Error as DatabaseError
 
 from functions import load_all
+from infra.carriers import CarrierError
 from infra.manifests import by_name
 from infra.manifests.cluster import Cluster, ClusterRefused
 from infra.manifests.plan import Plan, deployment
 from infra.manifests.rollout import NotDeployed
+from infra.postgres.migrate import MigrationFailed
 from tests.cluster.steps import STEPS
 from tests.cluster.trial import Refuted, Trial
 
@@ -27,7 +30,7 @@ async def tried(plan: Plan, names: list[str]) -> bool:
             began = monotonic()
             try:
                 seen, held = await STEPS[name](trial), True
-            except (Refuted, NotDeployed, ClusterRefused) as fault:
+            except (Refuted, NotDeployed, ClusterRefused, MigrationFailed, CarrierError, DatabaseError) as fault:
                 seen, held = f"**{fault}**", False
             rows.append((name, seen.replace("\n", " "), f"{monotonic() - began:.0f}", held))
             print(f"{'ok  ' if held else 'FAIL'} {name} ({rows[-1][2]} s): {seen}", flush=True)

@@ -10,7 +10,7 @@ import pytest
 
 from infra.local.logins import url_of
 from infra.local.postgres import SharedServer
-from infra.postgres.migrate import MigrationFailed, migrate, migrations, schema_version
+from infra.postgres.migrate import ROLES, MigrationFailed, migrate, migrations, schema_version
 
 
 @pytest.fixture
@@ -85,6 +85,26 @@ def test_grants_are_applied_again_whenever_they_change(empty: str, tmp_path: Pat
     assert migrate(empty, tmp_path, grants) == []
     grants.write_text("revoke all on t from pg_monitor")
     assert migrate(empty, tmp_path, grants) == ["roles.sql"]
+
+
+def test_an_owner_who_is_no_superuser_upgrades_as_well(empty: str, tmp_path: Path) -> None:
+    """Whatever it is called: its own rights are not the functions'."""
+    owner, grants = f"shop_owner_{uuid4().hex}", tmp_path / "roles.sql"
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute(f"create role {owner} login createrole password 'x'".encode())
+        connection.execute(f"grant create on database {connection.info.dbname} to {owner}".encode())
+    url = f"{empty}&options=-crole%3D{owner}" if "?" in empty else f"{empty}?options=-crole%3D{owner}"
+    try:
+        grants.write_bytes(ROLES.read_bytes())
+        migrate(url, roles=grants)
+        grants.write_bytes(ROLES.read_bytes() + b"-- another release\n")
+
+        assert migrate(url, roles=grants) == ["roles.sql"]
+        assert rows(url, "select count(*) from orders.orders") == [(0,)]
+    finally:
+        with psycopg.connect(empty, autocommit=True) as connection:
+            connection.execute(f"drop owned by {owner} cascade".encode())
+            connection.execute(f"drop role {owner}".encode())
 
 
 @pytest.mark.parametrize("files", [{"m1_short": ""}, {"m0001_Case": ""}, {"m0001_one": "", "m0001_two": ""}])
