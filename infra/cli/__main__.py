@@ -27,6 +27,7 @@ from infra.cli.desk import (
 )
 from infra.cli.figures import figures
 from infra.cli.fulfilments import fulfilment
+from infra.cli.functions import function
 from infra.cli.holds import hold
 from infra.cli.importer import Imported, Importer
 from infra.cli.locations import location as location_group
@@ -184,7 +185,7 @@ for command in (
     stock.add_command(command)
 for noun in (
     order, customer, fulfilment, saga, payment, refund, figures, product, category, stock, location_group, transfer,
-    hold, catalog, discount, shipping, tax, dead_letter, invariant, alert,
+    hold, catalog, discount, shipping, tax, dead_letter, invariant, alert, function,
 ):  # fmt: skip
     cli.add_command(noun)
 

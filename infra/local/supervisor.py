@@ -205,6 +205,8 @@ class Supervisor:
 
     def _prepare_environment(self, urls: Urls) -> None:
         """What every child reads. The owner's login is not among it."""
+        from infra.local.kubernetes import PREFIX
+
         metrics = self._directory / "metrics"
         shutil.rmtree(metrics, ignore_errors=True)
         metrics.mkdir()
@@ -216,6 +218,7 @@ class Supervisor:
             JWT_ISSUER=options.url,
             JWT_AUDIENCE=AUDIENCE,
             PORT=str(options.port),
+            KUBERNETES_URL=f"{options.url}{PREFIX}",
             PROMETHEUS_MULTIPROC_DIR=str(metrics),
             LOG_LEVEL=os.environ.get("LOG_LEVEL", "warning"),
         )

@@ -29,6 +29,7 @@ from infra.manifests import (
     roles,
     routes,
     rules,
+    schema,
     services,
     triggers,
     watching,
@@ -50,6 +51,7 @@ GENERATORS = (
     rules.files,
     dashboards.files,
     watching.files,
+    schema.files,
 )
 
 

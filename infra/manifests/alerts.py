@@ -384,6 +384,16 @@ def platform() -> list[Alert]:
             "0m", "ticket", "{{ $value | humanize }} of the figures' part {{ $labels.part }} are not the books'",
             "books-disagree",
         ),
+        Alert(
+            "FunctionUnhealthy",
+            "max by (target) (shop_function_unhealthy) > 0",
+            "1m", "page", "{{ $labels.target }} fails or flaps", "a-function-is-unhealthy",
+        ),
+        Alert(
+            "FunctionsNotListed",
+            "max(shop_functions_listed) < 1",
+            "5m", "ticket", "It cannot be seen which functions there are", "a-function-is-unhealthy",
+        ),
     ]  # fmt: skip
 
 

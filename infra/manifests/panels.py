@@ -663,6 +663,23 @@ PLATFORM: list[Row] = [
         ),
     ),
     (
+        "Functions deployed",
+        (
+            Panel(
+                "Functions by standing",
+                "Failing is unready for half a minute, flapping is four changes within ten.",
+                "short",
+                (Line("max by (status) (shop_functions)", "{{status}}"),),
+            ),
+            Panel(
+                "Unhealthy functions",
+                "1 for each that fails or flaps.",
+                "short",
+                (Line("max by (target) (shop_function_unhealthy) > 0", "{{target}}"),),
+            ),
+        ),
+    ),
+    (
         "Books",
         (
             Panel(

@@ -22,6 +22,10 @@ TIMEOUT_S = 90
 """More than a handler's 20 s, a KafkaSource's 30 s and a stream's 80 s; also the grace that Knative gives when it
 drains an instance."""
 
+QUEUE_CPU = "10m"
+"""What the queue-proxy asks for, by default as much as the warmest functions; idle ones need next to nothing, and
+hundreds of functions are mostly idle."""
+
 PROXIES = 2
 """What stands before the gateway and adds to X-Forwarded-For: the ingress, and the queue-proxy in its own pod."""
 
@@ -39,12 +43,13 @@ class Scale:
     concurrency: int
     pool: int
     reason: str
+    cpu: str = "10m"
 
 
 def scale(declaration: Declaration) -> Scale:
     match declaration.trigger:
         case Http() if declaration.warm:
-            return Scale(1, 5, 16, 4, "a customer waits for it, so one instance is always there")
+            return Scale(1, 5, 16, 4, "a customer waits for it, so one instance is always there", cpu="25m")
         case Http():
             return Scale(
                 0,
@@ -108,12 +113,13 @@ def _service(declaration: Declaration) -> Manifest:
                     "annotations": {
                         "autoscaling.knative.dev/min-scale": str(chosen.least),
                         "autoscaling.knative.dev/max-scale": str(chosen.most),
+                        "queue.sidecar.serving.knative.dev/cpu-resource-request": QUEUE_CPU,
                         "kn-shop/scale-reason": chosen.reason,
                     },
                 },
                 "spec": {
-                    "serviceAccountName": "function",
-                    "automountServiceAccountToken": False,
+                    "serviceAccountName": DISCOVERY if declaration.discovers else "function",
+                    "automountServiceAccountToken": declaration.discovers,
                     "containerConcurrency": chosen.concurrency,
                     "timeoutSeconds": TIMEOUT_S,
                     "containers": [
@@ -139,10 +145,11 @@ def _service(declaration: Declaration) -> Manifest:
                                     },
                                 },
                                 {"name": "DB_POOL", "value": str(chosen.pool)},
+                                *([KUBERNETES] if declaration.discovers else ()),
                                 *_secrets(declaration),
                             ],
                             "envFrom": [{"configMapRef": {"name": "shop"}}],
-                            **_running("25m", "96Mi", "256Mi"),
+                            **_running(chosen.cpu, "96Mi", "256Mi"),
                         }
                     ],
                     "volumes": [SCRATCH],
@@ -162,6 +169,11 @@ def _secrets(declaration: Declaration) -> list[Manifest]:
         for name in declaration.secrets
     ]
 
+
+DISCOVERY = "discovery"
+"""The one service account that may use the Kubernetes API: it reads the namespace's Services and revisions."""
+
+KUBERNETES: Manifest = {"name": "KUBERNETES_URL", "value": "https://kubernetes.default.svc"}
 
 SCRATCH: Manifest = {
     "name": "scratch",

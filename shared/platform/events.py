@@ -1,6 +1,7 @@
 """What the shop says of its own working, for those who watch it."""
 
 from datetime import datetime
+from typing import Literal
 
 from shared.runtime import Event
 
@@ -54,3 +55,45 @@ class InvariantRestored(
     sentence: str
     first_seen: datetime
     last_seen: datetime
+
+
+class FunctionRegistered(
+    Event, type="shop.platform.function.registered.v1", topic="shop.platform", key="name", subject="function/{name}"
+):
+    """It was deployed, for the first time or again after it had been taken off."""
+
+    name: str
+    domain: str
+    trigger: str
+    revision: str | None
+
+
+class FunctionDeregistered(
+    Event, type="shop.platform.function.deregistered.v1", topic="shop.platform", key="name", subject="function/{name}"
+):
+    """It was taken off."""
+
+    name: str
+    registered_at: datetime
+
+
+class FunctionUnhealthy(
+    Event, type="shop.platform.function.unhealthy.v1", topic="shop.platform", key="name", subject="function/{name}"
+):
+    """`failing`: it has not been ready since `since`. `flapping`: since then it has been ready now and then."""
+
+    name: str
+    kind: Literal["failing", "flapping"]
+    reason: str | None
+    message: str | None
+    since: datetime
+
+
+class FunctionRecovered(
+    Event, type="shop.platform.function.recovered.v1", topic="shop.platform", key="name", subject="function/{name}"
+):
+    """It has been steadily ready for a while; it was `kind` from `since` on."""
+
+    name: str
+    kind: Literal["failing", "flapping"]
+    since: datetime

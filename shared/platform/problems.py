@@ -20,3 +20,11 @@ class PublishingNotAllowed(
 class EventIdReused(Problem, status=409, title="Another event of this source and id was published before"):
     source: str
     event_id: str
+
+
+class FunctionNotFound(Problem, status=404, title="There is no function of this name"):
+    """Of those that are deployed."""
+
+
+class DiscoveryUnavailable(Problem, status=503, title="The functions cannot be listed now"):
+    """`detail` says whom to ask why."""

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Double,
@@ -13,7 +14,7 @@ from sqlalchemy import (
     Text,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData(schema="platform")
 
@@ -166,6 +167,25 @@ publications = Table(
     Column("published_by", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     info={"append_only": True},
+)
+
+functions = Table(
+    "functions",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("domain", Text, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("revision", Text),
+    Column("registered_at", DateTime(timezone=True), nullable=False),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
+    Column("ready", Boolean, nullable=False),
+    Column("reason", Text),
+    Column("message", Text),
+    Column("held_since", DateTime(timezone=True), nullable=False),
+    Column("changes", ARRAY(DateTime(timezone=True)), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+    info={"deletable": True},
 )
 
 rate_limits = Table(

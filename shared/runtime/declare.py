@@ -95,6 +95,7 @@ class Declaration:
     call: Part | None
     warm: bool
     secrets: tuple[str, ...]
+    discovers: bool
     summary: str
 
     @property
@@ -144,6 +145,7 @@ def http(
     signed: str = "",
     resumes: bool = False,
     cloudevent: bool = False,
+    discovers: bool = False,
 ) -> Callable[[Function], Function]:
     """Serves `route` ("POST /v1/orders"). `if_match` fills the request's field `expected_version` from If-Match.
 
@@ -159,6 +161,7 @@ def http(
     body, an old one or one without a signature never gets here. The request's `webhook_id` tells repetitions.
     `resumes` fills the request's field `last_event_id` from Last-Event-ID, if it came.
     `cloudevent` fills the request's field `event` with the CloudEvent that was sent, in binary or structured mode.
+    `discovers` lets it see, on the cluster, which functions there are: it alone is given a token of the Kubernetes API.
     """
     method, _, path = route.partition(" ")
     roles = (role,) if isinstance(role, str) else role
@@ -182,7 +185,7 @@ def http(
         cloudevent,
     )
     secrets = (signed.upper(),) if signed else ()
-    return _recorder(trigger, reads, writes, emits, prepare, call, warm, secrets)
+    return _recorder(trigger, reads, writes, emits, prepare, call, warm, secrets, discovers)
 
 
 def on_event(
@@ -221,12 +224,16 @@ def timer(
     prepare: Part | None = None,
     call: Part | None = None,
     secrets: Sequence[str] = (),
+    discovers: bool = False,
 ) -> Callable[[Function], Function]:
     """Runs on `schedule`. A tick is a hint: the function finds its work by state.
 
     `secrets` are settings that no other function is given: on the cluster they come from the Secret of its name.
+    `discovers` is as for `http`.
     """
-    return _recorder(Timer(schedule), reads, writes, emits, prepare, call, warm=False, secrets=secrets)
+    return _recorder(
+        Timer(schedule), reads, writes, emits, prepare, call, warm=False, secrets=secrets, discovers=discovers
+    )
 
 
 def _recorder(
@@ -238,6 +245,7 @@ def _recorder(
     call: Part | None,
     warm: bool,
     secrets: Sequence[str] = (),
+    discovers: bool = False,
 ) -> Callable[[Function], Function]:
     def record(function: Function) -> Function:
         hints = get_type_hints(function)
@@ -259,6 +267,7 @@ def _recorder(
             call=call,
             warm=warm,
             secrets=tuple(secrets),
+            discovers=discovers,
             summary=(inspect.getdoc(inspect.getmodule(function)) or "").split("\n")[0],
         )
         known = REGISTRY.setdefault(declaration.name, declaration)

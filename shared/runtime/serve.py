@@ -18,8 +18,9 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import orjson
 from pydantic import BaseModel, ValidationError
+from sqlalchemy import text
 
-from shared.runtime import following, inbox, log, metrics, trace, webhooks
+from shared.runtime import following, inbox, log, metrics, schema, trace, webhooks
 from shared.runtime.address import CLIENT_ADDRESS, client_address
 from shared.runtime.answers import Answer, Page, Pour, Stream, encode, gathered
 from shared.runtime.asgi import Aborted, Pouring, Receive, Scope, Send, path_of, read_body, send_answer
@@ -51,6 +52,11 @@ from shared.runtime.settings import Settings
 from shared.runtime.together import Together
 from shared.runtime.work import Cause, Claim, Work, leave, sequence_token, streams, unit_of_reading, unit_of_work
 
+LACKING = text("""
+select needed from unnest(cast(:names as text[])) as n (needed)
+where not exists (select from platform.migrations where name = needed) order by needed limit 1
+""")
+"""A later schema fits as well: the last release runs on while the next one is rolled out."""
 EVENT_LIMIT_BYTES = 2_097_152
 WAIT_LIMIT_S = 10.0
 NO_CONTENT = Answer(204)
@@ -196,10 +202,14 @@ class Endpoint(Generic[TriggerT]):
         return Answer(200, {"content-type": "text/plain"}, b"live\n")
 
     async def _ready(self) -> Answer:
-        """Ready means that the function can begin a transaction under its own role."""
+        """Ready means that the function can begin a transaction under its own role, and finds the schema it needs."""
         try:
-            async with self.reading(ANONYMOUS, Cause("health")):
+            async with self.reading(ANONYMOUS, Cause("health")) as work:
+                lacking = await work.db.value(LACKING, names=list(schema.MIGRATIONS))
+            if lacking is None:
                 return Answer(200, {"content-type": "text/plain"}, b"ready\n")
+            log.logger().warning("not ready", function=self.declaration.service, lacking=lacking)
+            return answer_to(Unavailable(detail=f"The database lacks {lacking}: it is to be migrated first."))
         except Exception as error:  # noqa: BLE001 - any reason not to be ready is an answer here
             log.logger().warning("not ready", function=self.declaration.service, error=type(error).__name__)
             return answer_to(Unavailable(detail="The database cannot be used."))

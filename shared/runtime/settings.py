@@ -17,6 +17,7 @@ class Settings:
     jwt_audience: str = "kn-shop"
     jwks_lifetime_s: float = 300.0
     provider_url: str = ""
+    kubernetes_url: str = ""
     provider_webhook_secret: str = field(default="", repr=False)
     egress_guard: bool = True
     smtp_url: str = ""
@@ -44,6 +45,7 @@ class Settings:
             jwt_audience=environ.get("JWT_AUDIENCE", default.jwt_audience),
             jwks_lifetime_s=float(environ.get("JWKS_LIFETIME_S", default.jwks_lifetime_s)),
             provider_url=environ.get("PROVIDER_URL", "").rstrip("/"),
+            kubernetes_url=environ.get("KUBERNETES_URL", "").rstrip("/"),
             provider_webhook_secret=environ.get("PROVIDER_WEBHOOK_SECRET", ""),
             egress_guard=environ.get("EGRESS_GUARD", "on") != "off",
             smtp_url=environ.get("SMTP_URL", ""),

@@ -234,6 +234,8 @@ HTTP: dict[str, Called] = {
         200,
         {"may": [{"source": "/shop/orders/books", "types": ["shop.inventory.hold.v1"]}]},
     ),
+    "list_functions": Called("/v1/functions?domain=orders", 503),
+    "get_function": Called("/v1/functions/place-order", 503),
     "list_publishers": Called("/v1/admin/publishers?type=shop.inventory.hold.v1", 200),
     "replay_dead_letters": Called("/v1/dead-letters/replay", 200, {"consumer": "hold-stock"}),
 }

@@ -17,6 +17,7 @@ COMMANDS = [
     ["order", "list"],
     ["order", "describe"],
     ["fulfilment", "list"],
+    ["function", "list"],
     ["fulfilment", "describe"],
     ["fulfilment", "steps"],
     ["refund", "list"],

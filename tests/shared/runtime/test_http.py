@@ -28,8 +28,9 @@ from functions.orders.place_order import place_order
 from shared.runtime import Document, Request, Work
 from shared.runtime.answers import Answer, cursor_of, key_of
 from shared.runtime.problems import PROBLEMS, ValidationFailed
+from shared.runtime.schema import MIGRATIONS
 from shared.runtime.serve import Endpoint, Runtime, serve
-from tests.conftest import Ask
+from tests.conftest import Ask, Books
 from tests.issuer import Issuer
 from tests.shared.runtime.declared import standing_in
 
@@ -420,6 +421,26 @@ async def test_an_answer_to_head_has_the_headers_and_no_body(runtime: Runtime) -
     assert [await get.send(b""), await head.send(b"")] == [200, 200]
     assert head.headers == get.headers
     assert (get.sent[1]["body"] != b"", head.sent[1]["body"]) == (True, b"")
+
+
+async def test_a_function_is_ready_where_its_schema_is(
+    endpoint_of: Callable[[Callable[..., Any]], Endpoint[Any]], db: Books
+) -> None:
+    endpoint = endpoint_of(place_order)
+
+    async def ready() -> tuple[int, bytes]:
+        answer = await endpoint.handle("GET", "/health/ready", b"", {}, b"")
+        return answer.status, answer.body
+
+    assert await ready() == (200, b"ready\n")
+    await db.run("insert into platform.migrations (name, checksum) values ('9999_of_the_next_release.sql', '')")
+    assert (await ready())[0] == 200, "a later schema fits"
+    for name in (MIGRATIONS[0], MIGRATIONS[-1]):
+        await db.run("delete from platform.migrations where name = %(name)s", name=name)
+        status, body = await ready()
+        assert (status, name.encode() in body) == (503, True)
+        await db.run("insert into platform.migrations (name, checksum) values (%(name)s, '')", name=name)
+    assert (await endpoint.handle("GET", "/health/live", b"", {}, b"")).status == 200
 
 
 async def test_health_and_metrics_are_at_every_function(runtime: Runtime) -> None:
