@@ -178,7 +178,10 @@ async def closed_from_outside(trial: Trial) -> str:
     if not trial.plan.ingress:
         return "left out: INGRESS is not given"
     opened: list[str] = []
-    for service in trial.cluster.all(rollout.SERVICES):
+    services = trial.cluster.all(rollout.SERVICES)
+    if len(services) != len(trial.declarations) + 1:
+        raise Refuted(f"there are {len(services)} services")
+    for service in services:
         name, url = service["metadata"]["name"], service["status"]["url"]
         async with trial.client.get(f"{trial.plan.ingress}/health/live", headers={"host": url.split("//")[1]}) as said:
             if name != "api" and said.status != 404:
