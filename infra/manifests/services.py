@@ -118,8 +118,7 @@ def _service(declaration: Declaration) -> Manifest:
                     },
                 },
                 "spec": {
-                    "serviceAccountName": DISCOVERY if declaration.discovers else "function",
-                    "automountServiceAccountToken": declaration.discovers,
+                    **_account(declaration),
                     "containerConcurrency": chosen.concurrency,
                     "timeoutSeconds": TIMEOUT_S,
                     "containers": [
@@ -157,6 +156,13 @@ def _service(declaration: Declaration) -> Manifest:
             }
         },
     }
+
+
+def _account(declaration: Declaration) -> Manifest:
+    """Knative lets a Service refuse its account's token, and say nothing else of it."""
+    if declaration.discovers:
+        return {"serviceAccountName": DISCOVERY}
+    return {"serviceAccountName": "function", "automountServiceAccountToken": False}
 
 
 def _secrets(declaration: Declaration) -> list[Manifest]:

@@ -95,7 +95,24 @@ def test_containers_are_restricted() -> None:
         assert context["allowPrivilegeEscalation"] is False
         assert context["capabilities"] == {"drop": ["ALL"]}
         assert context["seccompProfile"] == {"type": "RuntimeDefault"}
-        assert manifest["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
+
+
+def test_only_those_who_discover_functions_have_a_token_of_the_cluster(declarations: list[Declaration]) -> None:
+    """A Service may refuse its account's token, and must not say more of it."""
+    discovering = {declaration.service for declaration in declarations if declaration.discovers}
+    for manifest in read("knative/shop/ksvc"):
+        spec = manifest["spec"]["template"]["spec"]
+        if manifest["metadata"]["name"] in discovering:
+            assert (spec["serviceAccountName"], "automountServiceAccountToken" in spec) == ("discovery", False)
+        else:
+            assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == ("function", False)
+    assert discovering == {"get-function", "list-functions", "watch-functions"}
+    accounts = {one["metadata"]["name"]: one for one in read("knative") if one["kind"] == "ServiceAccount"}
+    assert {name for name, one in accounts.items() if one["automountServiceAccountToken"]} == {"discovery"}
+    (role,) = (one for one in read("knative") if one["kind"] == "Role")
+    assert role["rules"] == [
+        {"apiGroups": ["serving.knative.dev"], "resources": ["services", "revisions"], "verbs": ["list"]}
+    ]
 
 
 def test_each_function_has_its_own_database_login(declarations: list[Declaration]) -> None:
