@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
 PORT ?= 8080
 CONTEXT ?=
-TOOLS ?= browser promtool kn cluster
+TOOLS ?= actionlint browser promtool kn cluster
 BUYERS ?= 10000
 UNITS ?= 100
 TRANSACTIONS ?= 1000000
@@ -37,7 +37,7 @@ reset: .setup ## Forget all data of the shop on PORT
 test: .setup ## Run all tests that need nothing but Python: ARGS="-k order"
 	@$(PY) -m pytest -q -n $(JOBS) --dist loadgroup -m "not tools and not nightly" $(ARGS)
 
-test-tools: .setup ## Run the tests that need other tools: TOOLS="browser promtool kn cluster"
+test-tools: .setup ## Run the tests that need other tools: TOOLS="browser promtool kn cluster ..."
 	@$(PY) -m infra.local.tools $(TOOLS)
 	@TEST_TOOLS="$(TOOLS)" $(PY) -m pytest -q -m "tools and not nightly" $(ARGS) || \
 	  { status=$$?; [ $$status -eq 5 ] && echo "No test needs these tools." || exit $$status; }

@@ -32,6 +32,11 @@ def _cluster() -> bool:
 TOOLS = {
     "browser": Tool(_on_path(*BROWSERS), "Chromium or Chrome, for the web pages", "Debian: apt-get install chromium"),
     "promtool": Tool(_on_path("promtool"), "Prometheus' rule checker", "Debian: apt-get install prometheus"),
+    "actionlint": Tool(
+        _on_path("actionlint"),
+        "the checker of GitHub's workflows",
+        "go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7",
+    ),
     "kn": Tool(_on_path("kn"), "Knative's command line", "Put the kn of a Knative client release on PATH"),
     "cluster": Tool(_cluster, "a Kubernetes cluster with Knative", "Point kubectl at a cluster with Knative installed"),
 }
