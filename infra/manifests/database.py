@@ -54,6 +54,13 @@ def revoke_logins(admin_url: str, kept: Iterable[str] = ()) -> list[str]:
     return [role for (role,) in rows]
 
 
+def registered(admin_url: str, except_for: str) -> int:
+    """How many functions are known to be deployed, but for the one named."""
+    with psycopg.connect(admin_url, application_name="deploy") as connection:
+        row = connection.execute("select count(*) from platform.functions where name <> %s", (except_for,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def _works(password: str, role: str, admin_url: str) -> bool:
     try:
         psycopg.connect(url_as(admin_url, role, password), connect_timeout=5).close()

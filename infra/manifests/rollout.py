@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from infra.local.issuer import Issuer
 from infra.manifests import ROOT
 from infra.manifests.cluster import OWNED, Cluster, ClusterRefused, summary
-from infra.manifests.database import RELAY, grant_logins, revoke_logins
+from infra.manifests.database import RELAY, grant_logins, registered, revoke_logins
 from infra.manifests.kubernetes import IMAGE, NAMESPACE, Manifest
 from infra.manifests.plan import Plan
 from infra.manifests.smoke import Door, SmokeFailed, smoke
@@ -36,6 +36,9 @@ FINALIZED = (
     "consumergroups.internal.kafka.eventing.knative.dev",
     "consumers.internal.kafka.eventing.knative.dev",
 )
+WATCHER = "watch-functions"
+TOLD_WITHIN_S = 60
+"""The watcher looks four times a minute."""
 AT_A_TIME = 6
 """Services rolled out together: each starts an instance, and all of them at once would starve a small node."""
 
@@ -103,6 +106,8 @@ def deploy(plan: Plan, declarations: Sequence[Declaration], say: Say) -> None:
 def undeploy(context: str, database_url: str | None, timeout_s: int, say: Say) -> None:
     """Takes the namespace with all that is in it, and the logins; data, topics and what is in them stay."""
     cluster = Cluster(context)
+    if database_url:
+        _deregister(cluster, database_url, say)
     cluster.run("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
     orphaned = [] if _has_data_plane(cluster) else [kind for kind in FINALIZED if cluster.has(kind)]
     deadline = monotonic() + timeout_s
@@ -116,6 +121,21 @@ def undeploy(context: str, database_url: str | None, timeout_s: int, say: Say) -
     say(f"namespace {NAMESPACE}: gone")
     if database_url:
         say(f"logins: {len(revoke_logins(database_url))} closed")
+
+
+def _deregister(cluster: Cluster, database_url: str, say: Say) -> None:
+    """Takes off all functions but the one that tells of it, and gives that one time for another look."""
+    names = [name for one in cluster.all(SERVICES) if (name := str(one["metadata"]["name"])) != WATCHER]
+    if not names:
+        return
+    cluster.run("-n", NAMESPACE, "delete", SERVICES, *names, "--wait=false")
+    deadline = monotonic() + TOLD_WITHIN_S
+    while left := registered(database_url, WATCHER):
+        if monotonic() > deadline:
+            say(f"deregistered: {left} functions were not told of")
+            return
+        sleep(2)
+    say(f"deregistered: {len(names)} Services")
 
 
 def _has_data_plane(cluster: Cluster) -> bool:
