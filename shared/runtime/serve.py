@@ -57,6 +57,8 @@ select needed from unnest(cast(:names as text[])) as n (needed)
 where not exists (select from platform.migrations where name = needed) order by needed limit 1
 """)
 """A later schema fits as well: the last release runs on while the next one is rolled out."""
+READY_WITHIN_S = 2.0
+"""A database that takes longer to answer the smallest question is of no use to a caller."""
 EVENT_LIMIT_BYTES = 2_097_152
 WAIT_LIMIT_S = 10.0
 NO_CONTENT = Answer(204)
@@ -115,6 +117,7 @@ class Endpoint(Generic[TriggerT]):
         self.trigger: TriggerT = trigger
         self.runtime = runtime
         self._cold = True
+        self._look: asyncio.Task[Answer] | None = None
         self._duration = metrics.DURATION.labels(declaration.name)
         self._answered = metrics.Answered(declaration.name)
         for event in declaration.emits:
@@ -202,7 +205,19 @@ class Endpoint(Generic[TriggerT]):
         return Answer(200, {"content-type": "text/plain"}, b"live\n")
 
     async def _ready(self) -> Answer:
-        """Ready means that the function can begin a transaction under its own role, and finds the schema it needs."""
+        """Ready means that the function can begin a transaction under its own role, and finds the schema it needs.
+
+        One look is under way at a time: a database that hangs would else take a connection with each probe.
+        """
+        if self._look is None or self._look.done():
+            self._look = asyncio.create_task(self._look_at_database())
+        done, _ = await asyncio.wait([self._look], timeout=READY_WITHIN_S)
+        if done:
+            return self._look.result()
+        log.logger().warning("not ready", function=self.declaration.service, error="database hangs")
+        return answer_to(Unavailable(detail="The database does not answer."))
+
+    async def _look_at_database(self) -> Answer:
         try:
             async with self.reading(ANONYMOUS, Cause("health")) as work:
                 lacking = await work.db.value(LACKING, names=list(schema.MIGRATIONS))

@@ -36,9 +36,22 @@ class Road:
         self.directory, self._goal = directory, goal
         self._server: asyncio.Server | None = None
         self._travellers: set[asyncio.StreamWriter] = set()
+        self._passable = asyncio.Event()
+        self._passable.set()
 
     async def open(self) -> None:
         self._server = await asyncio.start_unix_server(self._carry, self.directory / SOCKET)
+
+    @property
+    def connections(self) -> int:
+        return len(self._travellers) // 2
+
+    def block(self) -> None:
+        """All that is on its way stands still, and nobody is told."""
+        self._passable.clear()
+
+    def clear(self) -> None:
+        self._passable.set()
 
     async def cut(self) -> None:
         assert self._server is not None
@@ -52,15 +65,15 @@ class Road:
         far_reader, far_writer = await asyncio.open_unix_connection(self._goal)
         self._travellers |= {writer, far_writer}
         with suppress(asyncio.CancelledError):  # the test is over
-            await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
 
-
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while piece := await source.read(65_536):
-            sink.write(piece)
-            await sink.drain()
-    sink.transport.abort()
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while piece := await source.read(65_536):
+                await self._passable.wait()
+                sink.write(piece)
+                await sink.drain()
+        sink.transport.abort()
 
 
 def host_of(url: str) -> str:
@@ -110,6 +123,31 @@ async def test_without_postgres_all_are_told_to_try_again_and_then_served_as_bef
         await road.open()
         for function, path in reads.items():
             assert (await ask(function, path)).body == before[function], path
+
+
+async def test_while_postgres_hangs_a_function_is_not_ready_however_often_it_is_asked(
+    ask: Ask, road: Road, endpoint_of: Callable[[Callable[..., Any]], Endpoint[Any]]
+) -> None:
+    endpoint = endpoint_of(get_product)
+
+    async def ready() -> tuple[int, bytes]:
+        answer = await endpoint.handle("GET", "/health/ready", b"", {}, b"")
+        return answer.status, answer.body
+
+    assert await ready() == (200, b"ready\n")
+    road.block()
+    async with asyncio.timeout(60):  # it would hang as well
+        answers = await asyncio.gather(*(ready() for _ in range(20)))
+    assert {status for status, _ in answers} == {503}
+    assert all(b"does not answer" in body for _, body in answers)
+    assert road.connections == 1
+    road.clear()
+
+    async def ready_again() -> bool:
+        return (await ready())[0] == 200
+
+    await until(ready_again)
+    assert (await ask(list_products, "/v1/products")).status == 200
 
 
 async def test_what_was_accepted_is_there_and_what_was_not_can_be_sent_again(ask: Ask, road: Road, db: Books) -> None:

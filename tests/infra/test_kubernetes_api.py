@@ -114,6 +114,9 @@ async def test_without_a_database_nothing_is_ready(settings: Settings, tmp_path:
         listed = (await shown.read(SERVICES))["items"]
 
     assert {readiness(one) for one in listed} == {("False", "DatabaseUnusable")}
+    assert {one["message"] for service in listed for one in service["status"]["conditions"]} == {
+        "The database cannot be used."
+    }
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
@@ -169,6 +172,8 @@ async def test_discovery_names_what_is_there(shown: Shown) -> None:
             assert resources
             for resource in resources:
                 assert (await shown.ask(f"/apis/{version['groupVersion']}/{resource['name']}"))[0] == 200
+            if version["groupVersion"].startswith("sources."):
+                assert {tuple(resource["categories"]) for resource in resources} == {("all", "knative", "sources")}
     assert [one["name"] for one in (await shown.read("/api/v1"))["resources"]] == ["namespaces"]
     assert [one["metadata"]["name"] for one in (await shown.read("/api/v1/namespaces"))["items"]] == [NAMESPACE]
     assert "kn-shop" in (await shown.read("/version"))["gitVersion"]

@@ -132,7 +132,7 @@ class KubernetesApi:
             web, dispatcher = ("", ""), await self._dispatcher_ails()
         else:
             # Both work on the same database.
-            web = dispatcher = ("DatabaseUnusable", "The database cannot be used.")
+            web = dispatcher = ("DatabaseUnusable", str(orjson.loads(answer.body)["detail"]))
         self._web = _now(self._web, *web)
         self._dispatcher = _now(self._dispatcher, *dispatcher)
 
@@ -170,9 +170,8 @@ class KubernetesApi:
 
 
 def _now(before: Health, reason: str, message: str) -> Health:
-    if before.reason == reason:
-        return before
-    return Health(not reason, datetime.now(UTC), reason, message)
+    since = before.since if before.ready == (not reason) else datetime.now(UTC)
+    return Health(not reason, since, reason, message)
 
 
 def _event(kind: str, asked: Asked, found: Object) -> bytes:

@@ -24,6 +24,13 @@ class Kind:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
+    def categories(self) -> tuple[str, ...]:
+        """Names under which several kinds are listed together: `kubectl get knative`."""
+        if not self.group.endswith("knative.dev"):
+            return ()
+        return ("all", "knative", self.group.partition(".")[0])
+
+    @property
     def resource(self) -> str:
         """As error messages name it: services.serving.knative.dev."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
@@ -90,6 +97,7 @@ def resources_document(group: str, version: str) -> dict[str, Any]:
                 "kind": kind.kind,
                 "verbs": READS,
                 **({"shortNames": list(kind.short)} if kind.short else {}),
+                **({"categories": list(kind.categories)} if kind.categories else {}),
             }
             for kind in listed
         ],
