@@ -191,7 +191,7 @@ SCRATCH: Manifest = {
 def _running(cpu: str, memory: str, most_memory: str) -> Manifest:
     return {
         "ports": [{"name": "http1", "containerPort": 8080}],
-        "readinessProbe": {"httpGet": {"path": "/health/ready"}},
+        "readinessProbe": {"httpGet": {"path": "/health/ready"}, "timeoutSeconds": 3},
         "livenessProbe": {
             "httpGet": {"path": "/health/live"},
             "initialDelaySeconds": 10,

@@ -78,7 +78,7 @@ def test_services_use_fields_that_knative_keeps() -> None:
         assert not [name for name in manifest["metadata"]["annotations"] if name.startswith("autoscaling.")]
         assert not {"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"} & {one["name"] for one in container["env"]}
         assert all(isinstance(one.get("value", ""), str) for one in container["env"])
-        assert container["readinessProbe"].keys() == {"httpGet"}
+        assert container["readinessProbe"].keys() == {"httpGet", "timeoutSeconds"}
         assert Settings().stream_timeout_s < template["spec"]["timeoutSeconds"] <= 300
         least, most = (
             int(template["metadata"]["annotations"][f"autoscaling.knative.dev/{end}-scale"]) for end in ("min", "max")
